@@ -19,10 +19,11 @@ from engine_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bpnet.engine import matmul
+from bpnet.engine import matmul, pieces
 from bpnet.engine.activations import Tanh
 from bpnet.engine.layers import Dense, Dropout
-from bpnet.engine.loop import slices
+from bpnet.engine.loop import chunks, evaluation, slices
+from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import Training
@@ -44,6 +45,8 @@ def _small_tasks():
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
         patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
         patch.setattr(matmul, "SHARED_SIDE", 4)
+        patch.setattr(chunks, "SHARED_VALUES", 1)
+        patch.setattr(pieces, "CHUNK_VALUES", 1024)
         patch.setattr(state, "PART", 64)
         patch.setattr(state, "SHARED", 32)
         yield
@@ -149,6 +152,26 @@ def test_networks_of_many_parameters_are_not_cut(monkeypatch):
     network = Network([Dense(units=64), Dense(units=36)], 20, seeds=[0])
     monkeypatch.setattr(slices, "MOST_PARAMETERS", network.theta.size - 1)
     assert slices.slice_count(network, 1000) == 1
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda one: one.kind)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_chunks_measure_what_batches_measure(loss, threads, monkeypatch):
+    layers = [Dense(units=40, activation=Tanh()), Dense(units=3)]
+    table = in_precision(some_rows(loss, rows=330, inputs=7, outputs=3, weighted=True), "float32")
+    network = Network(layers, 7, seeds=[0])
+    measured = []
+    for shares in (True, False):
+        if not shares:
+            monkeypatch.setattr(evaluation, "shares_chunks", lambda *_: False)
+        with workers(threads):
+            evaluator = Evaluator(network, loss, [RegressionError()], table, chunk=50)
+            scores = evaluator.keep_scores()
+            for _ in range(2):
+                values = evaluator.evaluate()
+        measured.append([scores, *values.values()])
+    for one, other in zip(*measured, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_training_goes_on_with_another_number_of_threads():

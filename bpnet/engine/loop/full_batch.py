@@ -4,7 +4,7 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.least_squares import NormalEquations
-from bpnet.engine.loop.evaluation import BoundBatch
+from bpnet.engine.loop.bound_batch import BoundBatch
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.network import Network

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from bpnet.engine.loop.batches import Batch
-from bpnet.engine.loop.evaluation import BoundBatch, Tally
+from bpnet.engine.loop.bound_batch import BoundBatch, Tally
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network

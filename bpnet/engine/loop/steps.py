@@ -11,7 +11,8 @@ import numpy as np
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.averaging import BoundAverage
-from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
+from bpnet.engine.loop.bound_batch import BoundBatch, Tally
+from bpnet.engine.loop.evaluation import metrics_over
 from bpnet.engine.loop.full_batch import bind_solver
 from bpnet.engine.loop.lazy_embeddings import LazyTables
 from bpnet.engine.loop.replica_optimizer import replica_optimizers

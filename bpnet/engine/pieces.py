@@ -10,9 +10,11 @@ from bpnet.engine.buffers import broadcast_unbuffered, empty
 from bpnet.engine.component import Array
 
 CHUNK_VALUES = 1 << 17
-"""The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
-a core's cache has room for several. A layer of 64 units has them in 2048 rows; chunks of four times
-that size take a tenth longer."""
+"""The number of values of the widest layer in a chunk of rows that are measured: 512 kB of float32,
+so that a core's cache has room for several. A layer of 64 units has them in 2048 rows."""
+PIECE_VALUES = 1 << 18
+"""The number of such values in a chunk of rows that are predicted. With half as many, operations
+are so short that two threads wait for Python's lock."""
 PRODUCT_ROWS = 256
 """The number of rows that a product needs to be fast. A wide layer holds this number, unless that
 is more than four times the values."""
@@ -50,8 +52,13 @@ class Pieceable(Protocol):
 
 
 def chunk_rows(network: Pieceable) -> int:
-    """Return the number of rows that a network takes at once outside training."""
-    rows = CHUNK_VALUES // (max(network.widths) * len(network.seeds))
+    """Return the number of rows that a network takes at once to be measured."""
+    return _rows(network, CHUNK_VALUES)
+
+
+def _rows(network: Pieceable, values: int) -> int:
+    """Return the number of rows in which the widest layer has so many values."""
+    rows = values // (max(network.widths) * len(network.seeds))
     return max(rows, min(PRODUCT_ROWS, 4 * rows), 1)
 
 
@@ -70,7 +77,7 @@ def _apart_together(network: Pieceable) -> int:
     many = network.theta.size > CHUNK_VALUES  # tables of vectors, which a layer may copy
     if len(network.seeds) > 1 or min(network.widths[:-1]) == 1 or many:
         return 1
-    return max(1, CHUNK_VALUES // (max(network.widths) * (apart_rows(network) + 2 * APART_MARGIN)))
+    return max(1, PIECE_VALUES // (max(network.widths) * (apart_rows(network) + 2 * APART_MARGIN)))
 
 
 class Pieces:
@@ -82,7 +89,7 @@ class Pieces:
     def __init__(self, network: Pieceable, x: Array) -> None:
         self._network, self._x = network, x
         together = _apart_together(network) if network.rows_apart else 1
-        self._piece = apart_rows(network) if network.rows_apart else chunk_rows(network)
+        self._piece = apart_rows(network) if network.rows_apart else _rows(network, PIECE_VALUES)
         size = together * self._piece
         self.rows = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
         """The rows of each chunk; the last may have fewer."""

@@ -30,7 +30,7 @@ def test_predictions_do_not_depend_on_the_chunks(kind, monkeypatch):
     # nearer or less near
     tolerance = {"rtol": 1e-13, "atol": 1e-12 if kind is Equilibrium else 0}
     for values in (1, 50, 100):
-        monkeypatch.setattr(pieces, "CHUNK_VALUES", values)
+        monkeypatch.setattr(pieces, "PIECE_VALUES", values)
         np.testing.assert_allclose(network.predict(x), whole, **tolerance)
     assert network.predict(x[:0]).shape == (2, 0, 2)
 

@@ -13,22 +13,27 @@ from bpnet.runs.weights import open_weights, write_weights
 
 MOST_ROWS = 10_000_000
 """The rows of a table beyond which no fingerprints are kept: they would take 80 MB."""
-_NAME, _COLUMNS = "fingerprints", "columns"
+_NAME, _COLUMNS, _TABLE = "fingerprints", "columns", "data_sha256"
 
 
 class SavedFingerprints(NamedTuple):
-    """The fingerprint (N,) of each row, 0 of one in no part, and how each column was read."""
+    """The fingerprint (N,) of each row, 0 of one in no part, and how each column was read.
+
+    `data_sha256` is the table's; None in runs of 0.7.0.
+    """
 
     values: npt.NDArray[np.uint64]
     columns: Mapping[str, str]
+    data_sha256: str | None
 
 
 def write_fingerprints(
-    path: Path, values: npt.NDArray[np.uint64], columns: Mapping[str, str]
+    path: Path, values: npt.NDArray[np.uint64], columns: Mapping[str, str], data_sha256: str
 ) -> None:
-    """Write the fingerprints (N,), unless there are too many."""
+    """Write the fingerprints (N,) of a table's rows, unless there are too many."""
     if len(values) <= MOST_ROWS:
-        write_weights(path, {_NAME: values}, {_COLUMNS: json.dumps(columns)})
+        about = {_COLUMNS: json.dumps(columns), _TABLE: data_sha256}
+        write_weights(path, {_NAME: values}, about)
 
 
 def read_fingerprints(path: Path) -> SavedFingerprints:
@@ -50,4 +55,4 @@ def read_fingerprints(path: Path) -> SavedFingerprints:
             f"{path}: has no fingerprints of rows; remove it (rows are then recognized in a "
             "table that is the same as a whole), or restore it"
         )
-    return SavedFingerprints(file.read()[_NAME], columns)
+    return SavedFingerprints(file.read()[_NAME], columns, file.metadata.get(_TABLE))

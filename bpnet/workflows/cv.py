@@ -198,7 +198,7 @@ def _opened_run(
     def describe(run: RunPaths, _name: str) -> None:
         write_config(loaded.config, run_name(loaded), loaded.folder, run)
         if fingerprints is not None:
-            write_fingerprints(run.fingerprints, *fingerprints)
+            write_fingerprints(run.fingerprints, *fingerprints, opened.table.digest)
 
     return place.open(
         lambda path: write_folds(path, drawn, len(opened.target_values.values)),

@@ -19,6 +19,7 @@ from bpnet.messages import counted
 from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
+from bpnet.runs import directory
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.fingerprints import read_fingerprints, write_fingerprints
 from bpnet.runs.splits import DROPPED, count_rows, read_splits
@@ -29,7 +30,8 @@ _MOST_REPEATED = 0.1
 
 def save_fingerprints(run: RunPaths, prepared: EncodedDataset) -> None:
     """Write the fingerprints of a run's rows."""
-    write_fingerprints(run.fingerprints, prepared.fingerprints, cell_readings(prepared.encoder))
+    columns, digest = cell_readings(prepared.encoder), prepared.split.table.digest
+    write_fingerprints(run.fingerprints, prepared.fingerprints, columns, digest)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,13 @@ def _state(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=1)  # Python may predict row by row, and a command many tables
 def _read(paths: RunPaths, _states: object) -> RunRows:
     saved = read_fingerprints(paths.fingerprints)
+    if saved.data_sha256 is not None:
+        of_run = directory.data_sha256(paths.folder)
+        if of_run is not None and of_run != saved.data_sha256:
+            raise RunError(
+                f"{paths.fingerprints}: is of another table than the run ({paths.run}); remove it "
+                "(rows are then recognized in a table that is the same as a whole), or restore it"
+            )
     values, positions = np.unique(saved.values, return_inverse=True)
     positions = positions.reshape(-1)
     if len(values) and values[0] == UNKNOWN:

@@ -1,5 +1,6 @@
 """Rows of a run's table are known in any table: in another order, form or company."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from labeled_runs import CONFIG, invoked, write_labeled
-from workflow_runs import read_csv, train_text, write_csv, written
+from workflow_runs import read_csv, read_json, train_text, write_csv, written
 
 import bpnet
 from bpnet.errors import RunError
 from bpnet.models.run_model import open_run_model
+from bpnet.runs.fingerprints import read_fingerprints, write_fingerprints
+from bpnet.runs.weights import write_weights
 from bpnet.workflows.eval import Evaluation, evaluate
 from bpnet.workflows.inspected_rows import ChosenRows, choose_inspected_rows
 
@@ -212,6 +215,22 @@ def test_damaged_fingerprints_are_refused_where_they_decide(run, own, tmp_path):
     with pytest.raises(RunError, match="has no fingerprints of rows; remove it"):
         scored(broken, data)
     assert written(broken, data)[1].trained_rows == 0
+
+
+def test_fingerprints_of_another_table_are_noticed_where_no_row_is_known(run, own, tmp_path):
+    shutil.copytree(run, broken := tmp_path / "broken")
+    path = broken / "fingerprints.safetensors"
+    before = read_fingerprints(path)
+    assert before.data_sha256 == read_json(run / "run.json")["data_sha256"]
+    other = before.values + np.uint64(1)
+    write_fingerprints(path, other, before.columns, "0" * 64)
+    data = saved(shuffled(own), tmp_path)
+    with pytest.raises(RunError, match=r"fingerprints.safetensors: is of another table than"):
+        scored(broken, data)
+    assert scored(broken, str(table_of(run))).rows == 14  # which is known as a whole
+    # those of 0.7.0 do not name their table
+    write_weights(path, {"fingerprints": before.values}, {"columns": json.dumps(before.columns)})
+    assert scored(broken, data).rows == 14
 
 
 def test_rows_of_a_cross_validation_are_predicted_by_networks_that_held_them_out(tmp_path):

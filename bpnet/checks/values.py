@@ -1,7 +1,7 @@
 """Values of features that ask for another role, encoding or split."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.identifiers import is_person, is_time
 from bpnet.data.splitting import names_parts
 from bpnet.engine.component import Array
 from bpnet.messages import named, quoted_list, set_option, text_value
@@ -30,16 +31,21 @@ _MANY_CATEGORIES, _ROWS_PER_CATEGORY = 50, 200
 _RARE = 5
 """Categories of fewer rows share an input."""
 _FEWEST_ENTITIES = 10
+_FEWEST_PEOPLE = 3
+"""The same, of patients, customers and the like, as the column is called."""
 _MOST_ROWS_OF_ONE = 100
 """Mean rows of each value, above which a column is a category rather than an identity."""
 _DETERMINED = 2
 """The number of other columns that must be the same in all rows of an identity."""
+_ROWS_IN_PANEL = 3
+"""Rows of each identity in a panel, at least, on average."""
 _MOST_OF_ONE_VALUE = 0.9
 _ENTITY_NAME = re.compile(
     r"""(?x)
     (?i: (.*[\ _.-])? (id|uuid|guid|key|patient|customer|client|user|subject|person|member|player
         |student|employee|household|family|account|device|sensor|machine|engine|vehicle|animal
-        |plant|store|shop|site|session|participant) ([\ _.-](id|no|nr|number|code|key))? )
+        |plant|store|shop|site|session|participant|respondent|pupil|child|individual)
+        ([\ _.-](id|no|nr|number|code|key))? )
     | [A-Za-z0-9]*[a-z0-9]I[Dd]
     """
 )
@@ -64,13 +70,14 @@ class _Distinct:
 def value_findings(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:
     """Yield what the cells (N,) of each column in some training rows show."""
     distinct = {name: _distinct(column) for name, column in cells.items()}
-    repeated = list(_repeated_ids(fitted, cells, distinct))
+    times = [name for name in fitted.encoder.features if _is_time(fitted, name, cells[name])]
+    repeated = list(_repeated_ids(fitted, cells, distinct, times))
     yield from repeated
     # of these the encoding has been spoken of already
     identities = {name for finding in repeated for name in finding.columns}
     yield from _many_categories(fitted, distinct, identities)
     yield from _codes(fitted, cells, distinct)
-    yield from _dates(fitted)
+    yield from _dates(fitted, times)
     yield from _parts(fitted, cells)
 
 
@@ -135,9 +142,16 @@ def _many_categories(
 
 
 def _repeated_ids(
-    fitted: FittedDataset, cells: Mapping[str, Array], distinct: Mapping[str, _Distinct]
+    fitted: FittedDataset,
+    cells: Mapping[str, Array],
+    distinct: Mapping[str, _Distinct],
+    times: Sequence[str],
 ) -> Iterator[Finding]:
-    """Warn of columns that identify what several rows are about, such as a customer."""
+    """Warn of columns that identify what several rows are about, such as a customer.
+
+    They have the name of such a column, determine others, or tell rows of the same of the `times`
+    apart, as in a panel.
+    """
     split = fitted.config.dataset.split
     if split.group is not None or split.time is not None or split.column is not None:
         return
@@ -147,7 +161,9 @@ def _repeated_ids(
         values, repeated = len(found.counts), int((found.counts > 1).sum())
         if isinstance(encoded.get(name), BooleanColumn | DateColumn | EmbeddingColumn):
             continue
-        if not _FEWEST_ENTITIES <= values <= found.rows / 1.5 or repeated < values / 2:
+        is_named = bool(_ENTITY_NAME.fullmatch(name))
+        fewest = _FEWEST_PEOPLE if is_person(name) else _FEWEST_ENTITIES
+        if not fewest <= values <= found.rows / 1.5 or repeated < values / 2:
             continue
         if found.rows > _MOST_ROWS_OF_ONE * values or not _whole(cells[name]):
             continue
@@ -155,7 +171,8 @@ def _repeated_ids(
             one.codes[sample] for other, one in distinct.items() if other != name and _varies(one)
         ][:_CHECKED_COLUMNS]
         determined = sum(_determines(found.codes[sample], codes) for codes in others)
-        if not (_ENTITY_NAME.fullmatch(name) or determined >= max(_DETERMINED, len(others) / 4)):
+        panel = name not in times and any(_is_panel(found, distinct[time]) for time in times)
+        if not (is_named or panel or determined >= max(_DETERMINED, len(others) / 4)):
             continue
         learned = set_option(_ENCODINGS, "embedding", name)
         yield Finding(
@@ -170,21 +187,39 @@ def _repeated_ids(
         )
 
 
-def _dates(fitted: FittedDataset) -> Iterator[Finding]:
-    """Note a column of dates, by which the rows may be split."""
+def _is_time(fitted: FittedDataset, name: str, cells: Array) -> bool:
+    """Return whether a feature's cells (N,) seem to be the times of the rows."""
+    encoded = {column.name: column for column in fitted.encoder.columns}
+    return isinstance(encoded[name], NumericColumn) and is_time(name, cells)
+
+
+def _is_panel(one: _Distinct, times: _Distinct) -> bool:
+    """Return whether each value is in several rows, of which no two have the same time."""
+    complete = len(one.codes) == one.rows == times.rows
+    if not complete or one.rows < max(_ROWS_IN_PANEL * len(one.counts), 2 * len(times.counts)):
+        return False
+    pairs = np.unique(one.codes * len(times.counts) + times.codes)
+    return len(pairs) == len(one.codes)
+
+
+def _dates(fitted: FittedDataset, times: Sequence[str]) -> Iterator[Finding]:
+    """Note a column of dates, or of `times`, by which the rows may be split."""
     split = fitted.config.dataset.split
-    dates = [column.name for column in fitted.encoder.columns if isinstance(column, DateColumn)]
-    if not dates or split.time or split.group or split.column or not split.shuffle:
+    if split.time or split.group or split.column or not split.shuffle:
         return
-    yield Finding(
-        "dates",
-        "note",
-        f"{named('column', dates, 5)} {'holds' if len(dates) == 1 else 'hold'} dates, and the rows "
-        "of each part are drawn at random",
-        "if the model is to predict later rows than it has seen: "
-        + set_option("dataset.split.time", text_value(dates[0])),
-        dates,
-    )
+    dates = [column.name for column in fitted.encoder.columns if isinstance(column, DateColumn)]
+    for kind, names in (("dates", dates), ("times", times)):
+        if names:
+            holds = "holds" if len(names) == 1 else "hold"
+            yield Finding(
+                kind,
+                "note",
+                f"{named('column', names, 5)} {holds} {kind}, and the rows of each part are drawn "
+                "at random",
+                "if the model is to predict later rows than it has seen: "
+                + set_option("dataset.split.time", text_value(names[0])),
+                names,
+            )
 
 
 def _parts(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:
@@ -238,7 +273,8 @@ def _varies(found: _Distinct) -> bool:
 
 
 def _determines(identity: Array, codes: Array) -> bool:
-    """Return whether rows of the same identity (N,) have the same code (N,)."""
+    """Return whether rows of the same identity (N,) have the same code (N,), and there are such."""
     both = (identity >= 0) & (codes >= 0)
     pairs = np.unique(identity[both] * (codes.max() + 1) + codes[both])
-    return len(pairs) == len(np.unique(identity[both]))
+    identities = len(np.unique(identity[both]))
+    return len(pairs) == identities and both.sum() >= 1.5 * identities

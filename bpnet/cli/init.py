@@ -59,7 +59,7 @@ def init(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Set a key of the dataset, e.g. dataset.reading.encoding=cp1252.",
+            help="Set task or a key of the dataset, e.g. dataset.reading.encoding=cp1252.",
         ),
     ] = None,
     small: Annotated[

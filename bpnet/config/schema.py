@@ -145,8 +145,8 @@ class Config(Component):
     predictions are averaged. Example: `replicas: 8`.
     """
     task: Task | None = None
-    """Kind of prediction. By default it follows from the target: text, or at most 20 different
-    whole numbers, are classes; several columns that are true or not are labels; other numbers are a
+    """Kind of prediction. By default it follows from the target: text, or at most 20 whole numbers
+    that recur, are classes; several columns that are true or not are labels; other numbers are a
     regression. Example: `task: regression`.
     """
     dataset: Dataset

@@ -1,6 +1,6 @@
 """Kinds of cells: numbers, digits, codes, pairs such as no and yes, lists, classes."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 
 import numpy as np
@@ -14,6 +14,8 @@ from bpnet.engine.component import Array
 
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values are a regression target, unless `task` says otherwise."""
+ROWS_OF_A_CLASS = 10
+"""Whole numbers in fewer rows each, on average, are a quantity, unless they are codes."""
 MOSTLY = 0.9
 """Share of the distinct texts that decides about a column in spite of the others."""
 
@@ -93,18 +95,40 @@ def are_nested(texts: list[str]) -> bool:
 
 
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
-    """Return whether a target is of classes: text, or at most 20 distinct whole numbers.
+    """Return whether a target is of classes: text, or a few whole numbers that recur."""
+    return quantity_reason(column, rows) is None
 
-    Numbers with a few words among them are not, so that those words are reported with their place,
-    nor are amounts such as 1,410 or 5 %.
+
+def quantity_reason(column: Column, rows: Array | None = None) -> str | None:
+    """Return why a target, in a mask of rows (N,), is a quantity; None if it is of classes.
+
+    Classes are text, or at most 20 distinct whole numbers that are in 10 rows each on average; of
+    fewer rows, two numbers, and codes that count up from 0 or 1. Numbers with a few words among
+    them are a quantity, so that those words are reported with their place, and so are amounts such
+    as 1,410 or 5 %.
     """
-    _, texts = present_cells(column, np.ones(len(column), bool) if rows is None else rows)
-    numbers = [text for text in texts if column.number_format.is_number(text)]
+    count, texts = present_cells(column, np.ones(len(column), bool) if rows is None else rows)
+    is_number, number = column.number_format.is_number, column.number_format.number
+    numbers = [text for text in texts if is_number(text)]
     if len(numbers) < len(texts):
-        return not are_mostly_numbers(texts, len(numbers))
+        return "the target is numbers" if are_mostly_numbers(texts, len(numbers)) else None
     if any(map(column.number_format.is_amount, texts)):
-        return False
-    plain = column.plain(texts)
-    spelling = Spelling(plain)
-    whole = (column.number_format.number(text).is_integer() for text in texts)
-    return all(whole) and len(set(map(spelling, plain))) <= MAX_INTEGER_CLASSES
+        return "the target is numbers with a unit or thousands marks"
+    values, plain = {number(text) for text in texts}, column.plain(texts)
+    distinct = len(set(map(Spelling(plain), plain)))
+    if distinct > MAX_INTEGER_CLASSES or not all(value.is_integer() for value in values):
+        return (
+            f"the target is numbers: more than {MAX_INTEGER_CLASSES} different ones, or fractions"
+        )
+    if distinct <= 2 or count >= ROWS_OF_A_CLASS * distinct or _are_codes(values, count):
+        return None
+    return (
+        f"the target is numbers: {distinct} different ones in {count} rows, fewer than "
+        f"{ROWS_OF_A_CLASS} rows of each"
+    )
+
+
+def _are_codes(values: Set[float], count: int) -> bool:
+    """Return whether whole numbers count up from -1, 0 or 1, each in two of `count` rows."""
+    lowest, span = min(values), max(values) - min(values) + 1
+    return lowest in (-1, 0, 1) and span == len(values) and count >= 2 * len(values)

@@ -30,6 +30,7 @@ from bpnet.data.encoding.column_options import Role
 from bpnet.data.identifiers import (
     FEWEST_ROWS,
     ID_REASON,
+    NAMES_ROWS,
     counter_reason,
     is_id,
     is_id_name,
@@ -88,13 +89,15 @@ def detect_role(
     date_format: str | None = None,
     table_rows: int | None = None,
     declared: bool = False,
+    names_rows: bool = False,
 ) -> DetectedRole:
     """Return the role of a column by its cells in a mask of rows (N,), unless one is `given`.
 
     A feature that is `named` in the config is never ignored for looking like an ID or a counter.
     A date has the `date_format`, if there is one. `table_rows` are those of the whole table, of
     which the column may be the beginning. If the table has `declared` that the column holds
-    categories, numbers are such.
+    categories, numbers are such. A column that `names_rows`, by its name, is ignored if each row
+    has another value.
     """
     if given == "date":
         _, texts = present_cells(column, rows)
@@ -117,7 +120,11 @@ def detect_role(
         detected = replace(detected, note=note, digits=given is None and are_digits(column, rows))
     if counts and not named:
         with suppress(CellParseError):  # fitting reports the cell
-            detected = _without_counter(detected, name, column, table_rows or len(column))
+            detected = _without_counter(
+                detected, name, column, table_rows or len(column), names_rows=names_rows
+            )
+    if names_rows and not named and detected.role in ("numeric", "categorical"):
+        detected = _without_row_names(detected, column, rows)
     if given is None or given == detected.role:
         return detected
     return DetectedRole(
@@ -175,6 +182,8 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("boolean")
     if date_format := detect_format(words):
         return _date_role(name, date_format, words)
+    if not named and is_id_name(name) and FEWEST_ROWS <= count == len(words):
+        return DetectedRole("ignored", _reason_to_ignore(name, texts, count))
     # a few words among numbers, or numbers in several formats, are errors that fitting reports
     # with their place
     if are_mostly_numbers(words, len(numeric)):
@@ -235,13 +244,35 @@ def _role_of_declared(count: int, texts: list[str], *, named: bool) -> DetectedR
 
 
 def _without_counter(
-    detected: DetectedRole, name: str, column: Column, table_rows: int
+    detected: DetectedRole, name: str, column: Column, table_rows: int, *, names_rows: bool
 ) -> DetectedRole:
     """Return the role of a column of numbers: ignored if they count the rows, of every part."""
     numbers = column.as_numbers()
-    if reason := counter_reason(name, numbers, table_rows):
+    if reason := counter_reason(name, numbers, table_rows, names_rows=names_rows):
         return replace(detected, role="ignored", reason=reason, note=None)
     return replace(detected, note=detected.note or step_note(name, numbers))
+
+
+def _without_row_names(detected: DetectedRole, column: Column, rows: Array) -> DetectedRole:
+    """Return the role of a column without a name: ignored if it has another value in each row.
+
+    Fractions are no names.
+    """
+    count = int(rows.sum())
+    if detected.role == "categorical":
+        present, texts = present_cells(column, rows)
+        names = present == len(texts) == count
+    else:
+        names = are_digits(column, rows) and _all_differ(column.as_numbers()[rows])
+    if count < 2 or not names:
+        return detected
+    kind = "text" if detected.role == "categorical" else "whole number"
+    return replace(detected, role="ignored", reason=f"{NAMES_ROWS}: another {kind} in each")
+
+
+def _all_differ(numbers: Floats) -> bool:
+    """Return whether no number (N,) is missing, or equal to another."""
+    return not np.isnan(numbers).any() and len(np.unique(numbers)) == len(numbers)
 
 
 def compact_numbers_note(name: str, numbers: Floats) -> str | None:

@@ -20,7 +20,7 @@ from bpnet.data.encoding.settings import (
     Periodic,
     PiecewiseLinear,
 )
-from bpnet.data.identifiers import COUNTS_ROWS, COUNTS_TIME
+from bpnet.data.identifiers import COUNTS_ROWS, COUNTS_TIME, names_rows
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column, Floats
@@ -134,6 +134,7 @@ def detect_roles(
                     date_format=formats.get(name),
                     table_rows=len(train),
                     declared=name in declared,
+                    names_rows=names_rows(name, table.columns),
                 )
                 if times is not None and role.role in ("date", "numeric"):
                     present = times.values[chunk.start : chunk.start + len(chunk)][rows]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
-from bpnet.data.cell_kinds import MAX_INTEGER_CLASSES, looks_like_classes
+from bpnet.data.cell_kinds import MAX_INTEGER_CLASSES, quantity_reason
 from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.number_errors import Where
 from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
@@ -153,13 +153,8 @@ def suggested_task(columns: Sequence[Column], declared: bool) -> tuple[Task, str
     column = columns[0]
     if declared:
         return "classification", "the table declares the target to be categories"
-    if not looks_like_classes(column):
-        if any(map(column.number_format.is_amount, column.categories)):
-            return "regression", "the target is numbers with a unit or thousands marks"
-        return (
-            "regression",
-            f"the target is numbers: more than {MAX_INTEGER_CLASSES} different ones, or fractions",
-        )
+    if (reason := quantity_reason(column)) is not None:
+        return "regression", reason
     if column.numbers is not None or any(
         column.number_format.is_number(text) for text in column.categories
     ):

@@ -25,6 +25,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.expand import preset_of, takes_default_layers
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
+from bpnet.data.identifiers import is_time
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Indices, Part
@@ -206,7 +207,8 @@ def check_dataset(loaded: LoadedConfig) -> DatasetCheck:
         columns=describe_columns(fitted),
         equal_columns=find_equal_columns(features),
         leaks=find_leaks(
-            features,
+            # a time is always known
+            {name: column for name, column in features.items() if column.dtype == object or not is_time(name, column)},
             target_values,
             looked_at,
             split_generator(seed, SplitUse.LEAK_HALVES),

@@ -146,8 +146,8 @@ def draft(
 ) -> Draft:
     """Draft a first config, to be saved in `folder`, for a table.
 
-    The table's path is relative to where the command runs. `assignments`, KEY=VALUE, set keys of
-    the dataset. A `small` network is made to be traced. Raises UsageError if the table is standard
+    The table's path is relative to where the command runs. `assignments`, KEY=VALUE, set the task
+    and keys of the dataset. A `small` network is made to be traced. Raises UsageError if the table is standard
     input or another key is set, DataError if the table cannot be trained on.
     """
     table = check_input(data, targets, assignments)
@@ -179,7 +179,7 @@ def draft(
     return Draft(
         path=dataset["path"],
         targets=list(targets),
-        given_task=task,
+        given_task=config.task,
         task=target_values.task,
         why=target_values.reason,
         rows=fitted.split.rows,
@@ -244,10 +244,11 @@ def _check_arguments(data: str, assignments: Sequence[str]) -> None:
         )
     if Path(data).suffix.lower() in {".yaml", ".yml"}:
         raise UsageError(f"{data}: is a config; give the table")
-    other = [text for text in assignments if not text.startswith("dataset.")]
+    other = [text for text in assignments if not text.startswith(("dataset.", "task="))]
     if other:
         raise UsageError(
-            f"--set {other[0]}: init takes only keys of dataset; edit the config for the others"
+            f"--set {other[0]}: init takes only task and keys of dataset; edit the config for the "
+            "others"
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.encoding.column_options import Role
+from bpnet.data.identifiers import names_rows
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.roles import detect_role
@@ -54,7 +55,15 @@ def list_columns(table: Table) -> ColumnList:
         for name in table.columns:
             column = chunk.column(name)
             declared = name in table.declared_categories
-            detected = detect_role(name, column, every, None, named=False, declared=declared)
+            detected = detect_role(
+                name,
+                column,
+                every,
+                None,
+                named=False,
+                declared=declared,
+                names_rows=names_rows(name, table.columns),
+            )
             codes, texts = column.as_text()
             as_target, _ = column.in_own_format()
             columns.append(

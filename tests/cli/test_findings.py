@@ -77,6 +77,24 @@ TABLES: dict[str, tuple[str, str, Callable[[], pd.DataFrame], list[str]]] = {
         lambda: frame().assign(day=pd.date_range("2024-01-01", periods=300).astype(str)),
         ["'day' holds dates"],
     ),
+    "years": (
+        "times",
+        "note",
+        lambda: frame().assign(year=1990 + np.arange(300) * 7 % 30),
+        ["column 'year' holds times"],
+    ),
+    "a panel": (
+        "repeated_ids",
+        "warning",
+        lambda: frame().assign(firm=np.arange(300) // 20, year=1990 + np.arange(300) % 20),
+        ["'firm'", "15 values"],
+    ),
+    "few persons": (
+        "repeated_ids",
+        "warning",
+        lambda: frame().assign(Subject=np.arange(300) // 75),
+        ["'Subject'", "4 values"],
+    ),
     "categories": (
         "many_categories",
         "warning",
@@ -140,6 +158,18 @@ def test_options_for_several_columns_of_codes_are_typed_together(
     assert (len(options) == 2 * columns) == (not found["advice"].endswith(" and so on"))
     left = [one["columns"] for one in checked(tmp_path, table, *options)["findings"]]
     assert left == ([names[3:]] if columns > 3 else [])
+
+
+def test_columns_that_are_almost_empty_tell_nothing_of_an_identity(tmp_path: Path) -> None:
+    some = np.where(np.arange(300) % 10 == 0, np.arange(300) / 7, np.nan)
+    table = frame().assign(width=np.arange(300) // 4 % 30, c=some, d=some + 1)
+    assert checked(tmp_path, table)["findings"] == []
+
+
+def test_a_time_is_no_leak(tmp_path: Path) -> None:
+    table = frame().assign(y=np.arange(300) + 0.5, time=2001 + np.arange(300) / 12)
+    content = checked(tmp_path, table.assign(x=table.y * 3))
+    assert [leak["column"] for leak in content["leaks"]] == ["x"]
 
 
 def test_a_table_without_faults_has_none(tmp_path: Path) -> None:

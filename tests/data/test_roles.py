@@ -5,6 +5,7 @@ import pytest
 
 from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.dates.date_format import ISO
+from bpnet.data.identifiers import is_time, names_rows
 from bpnet.data.numbers.detection import TableNumberFormat
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import Column, column_from_texts
@@ -105,7 +106,11 @@ def test_a_few_bad_cells_among_many_dates_are_left_to_be_named():
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "ID", "customer_id", "Row", "index", "userId", "UserID", "Unnamed: 0", "uuid"]
+    "name",
+    [
+        *("id", "ID", "customer_id", "Row", "index", "userId", "UserID", "Unnamed: 0", "uuid"),
+        *("student", "Subject", "idno", "pid", "seqn", "obs_number", "id_nr"),
+    ],
 )
 def test_an_id_is_left_out_unless_it_is_named(name):
     finding = found(IDS, name)
@@ -115,7 +120,60 @@ def test_an_id_is_left_out_unless_it_is_named(name):
     )
     assert found(IDS, name, named=True).role == "numeric"
     assert found([*IDS[:-1], IDS[0]], name).role == "numeric"  # one stands twice
-    assert found(IDS[:19], name).role == "numeric"  # too few to say
+    assert found(IDS[:4], name).role == "numeric"  # too few to say
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["4", "5", "11", "16", "23"], "it names the rows: another whole number in each"),
+        (["1", "2", "3"], "it counts the rows: a whole number of its own in each, 1 to 3"),
+        (["Mazda RX4", "Datsun 710"], "it names the rows: another text in each"),
+        (["4", "5", "4"], None),
+        (["4", "5", ""], None),
+        (["0.5", "1.5", "7"], None),
+        (["red", "blue", "red"], None),
+    ],
+)
+def test_names_of_rows_are_left_out(cells, reason):
+    column, every = column_from_texts(cells, NumberFormat()), np.ones(len(cells), bool)
+
+    def role(name: str, columns: list[str], *, named: bool = False) -> DetectedRole:
+        is_named = names_rows(name, columns)
+        return detect_role(name, column, every, None, named=named, names_rows=is_named)
+
+    assert role("column_1", ["column_1", "x"]).reason == reason
+    assert (role("Unnamed: 0", ["x", "Unnamed: 0"]).reason is None) == (reason is None)
+    assert role("rownames", ["rownames", "x"]).reason == reason
+    # the only one, one of which none has a name, one by another name, one that is named
+    assert role("column_1", ["column_1"]).reason is None
+    assert role("column_1", ["column_1", "column_2"]).reason is None
+    assert role("x", ["x", "column_2"]).reason is None
+    assert role("column_1", ["column_1", "x"], named=True).reason is None
+
+
+def test_an_id_may_have_letters():
+    finding = found([*IDS, "15A", "65A"], "ID")
+    reason = "it looks like an ID or a name: 42 different texts in 42 rows"
+    assert (finding.role, finding.reason) == ("ignored", reason)
+    assert found([*IDS, "15A", "15A"], "ID").role == "numeric"  # whose words are then named
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "time"),
+    [
+        ("time", np.arange(40) // 2 / 12, True),
+        ("Month", np.arange(40)[::-1], True),
+        ("birth_year", 1950 + np.arange(40) * 7 % 30, True),
+        ("year", 5 + np.arange(40) * 7 % 30, False),  # in no order, and no years
+        ("time", np.arange(40) * 7 % 30 / 8, False),
+        ("distance", np.arange(40.0), False),
+        ("year", np.arange(40) // 20, False),  # two of them
+        ("year", np.arange(10.0), False),  # too few to say
+    ],
+)
+def test_what_seems_to_be_the_time_of_the_rows(name, values, time):
+    assert is_time(name, values) is time
 
 
 def test_an_id_is_an_id_where_the_fast_reader_read_it():
@@ -179,8 +237,18 @@ def test_a_date_that_the_user_says_has_the_likeliest_format():
         (["1e0", "2"], True),
         ([f"{k}.0" for k in range(20)] + [str(k) for k in range(20)], True),
         ([str(2**60), str(2**60 + 1)], True),
-        ([str(k) for k in range(20)], True),
-        ([str(k) for k in range(21)], False),
+        ([str(k) for k in range(20)] * 2, True),
+        ([str(k) for k in range(21)] * 20, False),
+        ([str(k) for k in range(20)], False),  # each in one row
+        (["109", "65", "22", "3", "1"], False),  # a count
+        (["40", "45", "50"] * 9, False),  # with gaps, and fewer than 10 rows of each
+        (["40", "45", "50"] * 10, True),
+        (["-1", "0", "1"] * 2, True),  # codes
+        (["1", "2", "3", "4"] * 2, True),
+        (["1", "2", "4", "5"] * 2, False),
+        (["2", "3", "4", "5"] * 2, False),
+        (["0", "1", "1"], True),
+        (["3", "7", "7"], True),  # of two
         (["0.5", "1.5"], False),
         (["1", "1.5"], False),
         (["1", "two", "3"], True),

@@ -50,7 +50,8 @@ class CellErrors:
                 ignored = set_option("dataset.roles", "ignored", name)
                 option = missing_option(error.texts, column.number_format.missing)
                 missing = f"if it means a missing value: {option}; "
-                short = all(len(text) <= _LONGEST_WORD for text in error.texts[:MAX_PROBLEMS])
+                first = error.texts[:MAX_PROBLEMS]
+                short = all(len(text) <= _LONGEST_WORD and text.isprintable() for text in first)
                 advice = (
                     f"correct it; {missing if short else ''}"
                     f"to read the column as text: {role}; to leave it out: {ignored}"

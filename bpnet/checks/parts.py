@@ -18,6 +18,8 @@ FEWEST_HELD_OUT = 5
 """Fewer held-out rows of a class measure it by chance."""
 FEWEST_TRAINING = 10
 _MOST_NAMES = 5
+_FEWEST_BEYOND = 20
+"""Test rows drawn at random, of fewer than which one column of many is beyond by chance."""
 _MOSTLY = 0.5
 """The share of test rows beyond the training rows from which a column is reported."""
 
@@ -105,7 +107,14 @@ def _many_inputs(fitted: FittedDataset) -> Iterator[Finding]:
 
 
 def _beyond_training(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:
-    """Warn of features most of whose test values are beyond the range of the training rows."""
+    """Warn of features most of whose test values are beyond the range of the training rows.
+
+    Of rows that are drawn at random a few may be so by chance, in a small table.
+    """
+    split = fitted.config.dataset.split
+    drawn = split.shuffle and not (split.time or split.column or split.test_rows)
+    if drawn and len(fitted.split.parts["test"]) < _FEWEST_BEYOND:
+        return
     for column in fitted.encoder.columns:
         if not isinstance(column, NumericColumn | DateColumn) or column.name not in cells:
             continue

@@ -14,7 +14,7 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.identifiers import is_person, is_time
+from bpnet.data.identifiers import is_person, is_time, is_time_name
 from bpnet.data.splitting import names_parts
 from bpnet.engine.component import Array
 from bpnet.messages import named, quoted_list, set_option, text_value
@@ -171,7 +171,9 @@ def _repeated_ids(
             one.codes[sample] for other, one in distinct.items() if other != name and _varies(one)
         ][:_CHECKED_COLUMNS]
         determined = sum(_determines(found.codes[sample], codes) for codes in others)
-        panel = name not in times and any(_is_panel(found, distinct[time]) for time in times)
+        if is_time_name(name):
+            continue
+        panel = any(_is_panel(found, distinct[time]) for time in times)
         if not (is_named or panel or determined >= max(_DETERMINED, len(others) / 4)):
             continue
         learned = set_option(_ENCODINGS, "embedding", name)

@@ -80,16 +80,14 @@ def is_id(name: str, numbers: list[str], count: int) -> bool:
     return len(values) == count and all(re.fullmatch(r"-?\d+", value) for value in values)
 
 
-def counter_reason(
-    name: str, values: Floats, rows: int, *, names_rows: bool = False
-) -> str | None:
+def counter_reason(name: str, values: Floats, rows: int, *, names_rows: bool = False) -> str | None:
     """Return why a column counts the rows, by its values (N,) in file order; None if it does not.
 
     The numbers of a counter are whole, and each is another. They go up or down with few gaps; or
     the file is in another order, and the numbers lie so densely that chance would repeat some. They
     begin with 0 or 1, or a little later if rows were dropped; anywhere if the column has no name,
-    or that of an ID. `rows` is the number of rows of the table, of which there may be more than N. Of
-    few rows, only a column that `names_rows` counts them.
+    or that of an ID. `rows` is the number of rows of the table, of which there may be more than N.
+    Of few rows, only a column that `names_rows` counts them.
     """
     count = len(values)
     fewest = 2 if names_rows else FEWEST_ROWS
@@ -118,13 +116,18 @@ _TIME_NAME = re.compile(
 _YEARS = 1500, 2100
 
 
+def is_time_name(name: str) -> bool:
+    """Return whether a column's name is that of a time."""
+    return _TIME_NAME.fullmatch(name) is not None
+
+
 def is_time(name: str, values: Floats) -> bool:
     """Return whether numbers (N,) in file order seem to be the times of the rows.
 
     They are named so and never fall from row to row (or never rise), or they are years.
     """
     values = values[np.isfinite(values)]
-    if len(values) < FEWEST_ROWS or len(np.unique(values)) < 3 or not _TIME_NAME.fullmatch(name):
+    if len(values) < FEWEST_ROWS or len(np.unique(values)) < 3 or not is_time_name(name):
         return False
     first, last = _YEARS
     years = ((values >= first) & (values <= last) & (values % 1 == 0)).all()
@@ -138,11 +141,8 @@ def step_note(name: str, values: Floats) -> str | None:
         rises = (np.diff(values) == 1).all()
     if len(values) < FEWEST_ROWS or not rises:
         return None
-    time = (
-        f"; if it is the time, split the rows by it: {set_option('dataset.split.time', text_value(name))}"
-        if is_time(name, values)
-        else ""
-    )
+    option = set_option("dataset.split.time", text_value(name))
+    time = f"; if it is the time, split the rows by it: {option}" if is_time(name, values) else ""
     return (
         f"it is {values[0]:g} in the first row and rises by 1 from row to row, as a row number "
         f"does; if it is one, leave it out: {set_option('dataset.roles', 'ignored', name)}{time}"

@@ -4,6 +4,7 @@ import numpy as np
 
 from bpnet.config.split_schema import Split
 from bpnet.data.dates.advice import MIXED_ZONES
+from bpnet.data.dates.detection import detect_format
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
@@ -36,7 +37,7 @@ def advance_warnings(
 
 
 def target_warnings(target_values: TargetValues) -> list[str]:
-    """Warn of a target that is hardly one: a counter, an ID, or classes that differ in case."""
+    """Warn of a target that is hardly one: a counter, an ID, dates, classes that differ in case."""
     rows = target_values.kept_rows
     if target_values.task == "classification":
         name, classes = target_values.names[0], target_values.classes
@@ -44,6 +45,11 @@ def target_warnings(target_values: TargetValues) -> list[str]:
             return [
                 f"the target '{name}' is another one in every row, as an ID is: nothing can be "
                 "learned of such a class; name another target"
+            ]
+        if len(classes) > 2 and detect_format(classes) is not None:
+            return [
+                f"the target '{name}' holds dates, each of which is a class of its own; to predict "
+                "a time, make a number of it, such as the days since another date"
             ]
         note = differing_in_case_note(classes)
         return [f"the target '{name}': {note}"] if note else []

@@ -208,7 +208,11 @@ def check_dataset(loaded: LoadedConfig) -> DatasetCheck:
         equal_columns=find_equal_columns(features),
         leaks=find_leaks(
             # a time is always known
-            {name: column for name, column in features.items() if column.dtype == object or not is_time(name, column)},
+            {
+                name: column
+                for name, column in features.items()
+                if column.dtype == object or not is_time(name, column)
+            },
             target_values,
             looked_at,
             split_generator(seed, SplitUse.LEAK_HALVES),

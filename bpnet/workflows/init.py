@@ -147,8 +147,8 @@ def draft(
     """Draft a first config, to be saved in `folder`, for a table.
 
     The table's path is relative to where the command runs. `assignments`, KEY=VALUE, set the task
-    and keys of the dataset. A `small` network is made to be traced. Raises UsageError if the table is standard
-    input or another key is set, DataError if the table cannot be trained on.
+    and keys of the dataset. A `small` network is made to be traced. Raises UsageError if the table
+    is standard input or another key is set, DataError if the table cannot be trained on.
     """
     table = check_input(data, targets, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}

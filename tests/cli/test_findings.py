@@ -166,6 +166,20 @@ def test_columns_that_are_almost_empty_tell_nothing_of_an_identity(tmp_path: Pat
     assert checked(tmp_path, table)["findings"] == []
 
 
+def test_a_few_test_rows_are_beyond_training_by_chance(tmp_path: Path) -> None:
+    table = frame(35).assign(a=np.arange(35) ** 1.5)
+    kinds = {one["kind"] for one in checked(tmp_path, table)["findings"]}
+    assert "beyond_training" not in kinds
+    last = checked(tmp_path, table, "--set", "dataset.split.shuffle=false")["findings"]
+    assert ["a"] in [one["columns"] for one in last if one["kind"] == "beyond_training"]
+
+
+def test_a_target_of_dates_is_named(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=3).astype(str)
+    table = frame().assign(y=np.array(days)[np.arange(300) % 3])
+    assert any("'y' holds dates" in text for text in checked(tmp_path, table)["warnings"])
+
+
 def test_a_time_is_no_leak(tmp_path: Path) -> None:
     table = frame().assign(y=np.arange(300) + 0.5, time=2001 + np.arange(300) / 12)
     content = checked(tmp_path, table.assign(x=table.y * 3))

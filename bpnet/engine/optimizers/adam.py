@@ -30,8 +30,8 @@ class _Moments(Optimizer):
     """Number ε that keeps the divisor above 0; a large one shortens the steps."""
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
-    def _update_moments(self, state: State) -> None:
-        """Update the slots."""
+    def _take_passes(self, state: State) -> None:
+        """Take the operations that are the same in each step."""
         if not state.passes:
             state.passes = self._passes(state)
         for take in state.passes:
@@ -55,15 +55,34 @@ class _Moments(Optimizer):
         correction = math.sqrt((1 - self.beta_2**state.count) / (1 - self.beta_2))
         return learning_rate * correction, self.epsilon * correction
 
-    def _adam_step(self, state: State, learning_rate: Rate) -> None:
-        """Move theta -= η m̂ / (√v̂ + ε), with both corrections 1 - βᵗ moved into η and ε."""
+
+@dataclass(frozen=True, kw_only=True)
+class _AdamStep(_Moments):
+    """The step of Adam: theta -= η m̂ / (√v̂ + ε)."""
+
+    def _passes(self, state: State) -> Passes:
+        """Return the operations that update the slots, and write m / (√v + ε) of the slots."""
+        mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
+        return (
+            *super()._passes(state),
+            partial(np.sqrt, square, work),
+            partial(np.add, work, state.epsilon, work),
+            partial(np.divide, mean, work, work),
+        )
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        # both corrections 1 - βᵗ are moved into η and ε
         rate, epsilon = self._rate_and_epsilon(state, learning_rate)
         rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))  # m̂ over its slot
-        scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
+        state.epsilon.fill(epsilon)
+        self._take_passes(state)
+        work = state.work[0]
+        np.multiply(work, state.as_rate(rate), work)
+        np.subtract(state.theta, work, state.theta)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam(_Moments):
+class Adam(_AdamStep):
     """Momentum, in units of each gradient's recent size (Kingma and Ba 2015).
 
     m = β1 m + (1 - β1) g and v = β2 v + (1 - β2) g²;  m̂ = m / (1 - β1ᵗ) and v̂ = v / (1 - β2ᵗ);
@@ -72,13 +91,9 @@ class Adam(_Moments):
 
     kind: Literal["adam"] = "adam"
 
-    def _move(self, state: State, learning_rate: Rate) -> None:
-        self._update_moments(state)
-        self._adam_step(state, learning_rate)
-
 
 @dataclass(frozen=True, kw_only=True)
-class DecoupledDecay(_Moments):
+class DecoupledDecay(_AdamStep):
     """Adam whose weights shrink apart from its step: theta -= η λ theta, biases exempt."""
 
     weight_decay: float = number(0.01, ge=0)
@@ -104,10 +119,6 @@ class AdamW(DecoupledDecay):
 
     kind: Literal["adamw"] = "adamw"
 
-    def _move(self, state: State, learning_rate: Rate) -> None:
-        self._update_moments(state)
-        self._adam_step(state, learning_rate)
-
 
 @dataclass(frozen=True, kw_only=True)
 class NAdam(_Moments):
@@ -128,7 +139,7 @@ class NAdam(_Moments):
         super().step(state, learning_rate, before)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
-        self._update_moments(state)
+        self._take_passes(state)
         work, look_ahead = state.work
         now, following = self._momentum(state.count), self._momentum(state.count + 1)  # μ_t, μ_t+1
         # (1 - μ_t) g / (1 - Π_t)

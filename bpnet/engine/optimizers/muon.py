@@ -46,8 +46,7 @@ class Muon(DecoupledDecay):
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         if state.matrix is None:
-            self._update_moments(state)
-            self._adam_step(state, learning_rate)
+            super()._move(state, learning_rate)
             return
         mean, gradient, (u, *scratch) = state.slots["mean"], state.gradient, state.work
         np.multiply(mean, self.momentum, out=mean)

@@ -104,7 +104,8 @@ class State(Stateful):
         """The place in the training, for settings with a schedule."""
         self.factors: Factors | None = None
         """The factors of the learning rate; None where all are 1."""
-        self._number = np.empty((), theta.dtype)
+        self._number, self.epsilon = np.empty((), theta.dtype), np.empty((), theta.dtype)
+        """The number ε of the present step, where it changes from step to step."""
         self.parts = [self]
         self.runs = [Run(0, slice(0, theta.shape[1]), self.parts)]
         """The parts in runs that threads share, each with work arrays of its own."""

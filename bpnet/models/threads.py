@@ -6,9 +6,11 @@ on one thread: so the number of threads changes no bit of a result.
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
@@ -80,12 +82,21 @@ def _quota() -> list[int]:
     return []
 
 
+@lru_cache(1)
+def loaded_libraries(modules: int) -> ThreadpoolController:
+    """Return the libraries with threads, which are looked up again once there are more modules.
+
+    That takes a millisecond, as long as a hundred steps of a small training.
+    """
+    return ThreadpoolController()
+
+
 @contextmanager
 def shared_work() -> Iterator[None]:
     """Let workers share steps, evaluations and predictions, with BLAS on one thread each."""
     if thread_count() > 1:  # they share it already
         yield
         return
-    libraries = ThreadpoolController()
+    libraries = loaded_libraries(len(sys.modules))
     with workers(permitted(libraries)), libraries.limit(limits=1, user_api="blas"):
         yield

@@ -168,7 +168,9 @@ class Batch:
         self.x = self._x.transpose(0, 2, 1)
         # a second buffer, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
+        self._y_by_unit = self._y.transpose(0, 2, 1)  # (R, O, B)
         self.weights = None if self._weights is None else self._weights[:, None]  # (R, 1, B)
+        self._take_x, self._take_y = rows.x.take, rows.y.take
         self.size = size
         self.counted: Array | None = None
         """Mask (R, B) of the rows that count, where some only fill the batch up."""
@@ -209,9 +211,10 @@ class Batch:
         """Fill the buffers with the rows whose indices are in order (R, B)."""
         self._order = order
         if not self._leaves_inputs:
-            self._rows.x.take(order, 0, self._x, "clip")
-        self._rows.y.take(order, 0, self._y, "clip")
-        np.copyto(self.y, self._y.transpose(0, 2, 1))
+            # mode="clip" writes straight into out; the default would go through a copy
+            self._take_x(order, 0, self._x, "clip")
+        self._take_y(order, 0, self._y, "clip")
+        np.copyto(self.y, self._y_by_unit)
         if self._rows.weights is not None:
             self._rows.weights.take(order, None, self._weights, "clip")
 
@@ -326,6 +329,12 @@ class Batches:
         starts = np.broadcast_to(np.arange(rows.sets) * len(rows), len(seeds)).tolist()
         draw = drawn_order(len(rows), seeds, starts, shuffle=shuffle)
         self._passes = Passes(draw, [len(rows)] * len(seeds), self.length)
+        order = self._passes.order  # (R, L), the same array in every epoch
+        full = order[:, : self.length - rest].reshape(len(seeds), -1, self._size)
+        self._orders = full.transpose(1, 0, 2)
+        """The order of each batch of full size (n, R, B)."""
+        self._rest = order[:, self.length - rest :]
+        """That of the rows that are left (R, L - n B)."""
 
     def order(self, number: int) -> Array:
         """Return the indices (R, L) of an epoch's rows, in the order in which batches take them."""
@@ -341,11 +350,12 @@ class Batches:
 
     def _gathered(self, number: int) -> Iterator[int]:
         self._passes.go_to(number)
-        for start in range(0, self.length, self._size):
-            order = self._passes.order[:, start : start + self._size]  # (R, B)
-            shape = 0 if order.shape[1] == self._size else 1
-            self.shapes[shape].gather(order)
-            yield shape
+        for order in self._orders:
+            self.shapes[0].gather(order)
+            yield 0
+        if self._rest.size:
+            self.shapes[1].gather(self._rest)
+            yield 1
 
 
 class PickedBatches(Batches):

@@ -119,7 +119,7 @@ class Epochs(Stateful):
             scores = replicas.validate()
             measured |= {f"val_{name}": value for name, value in scores.items()}
             if scores:
-                finite &= np.isfinite(scores["loss"])
+                finite = finite & np.isfinite(scores["loss"])
             if self._pools:
                 measured[OOF_LOSS] = self._pools.loss(running & finite)
             monitored = (replicas.measure_again() or measured)[monitor.metric]

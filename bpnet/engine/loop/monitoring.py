@@ -39,7 +39,7 @@ class Best(Stateful):
         cost = -value if self._higher else value
         improved = cost < (self._best - self._least if self._least else self._best)
         np.copyto(self._best, cost, where=improved)
-        self.since += epochs
+        self.since = self.since + epochs  # in place, that of a single replica takes twice as long
         self.since[improved] = 0
         return improved
 
@@ -166,11 +166,13 @@ class Monitor(Stateful):
         passed = epoch - self._checked
         if monitored is not None:
             self._checked = epoch
-        if monitored is None:
-            improved &= self._best is None
-        elif self._best is not None:
-            # `unknown` after `observe`: until a value is a number, each epoch is kept
-            improved &= self._best.observe(monitored, passed) | self._best.unknown
+        if self._best is not None:
+            if monitored is None:
+                improved = np.zeros_like(improved)
+            else:
+                # `unknown` after `observe`: until a value is a number, each epoch is kept
+                better = self._best.observe(monitored, passed) | self._best.unknown
+                improved = improved & better
         if all(improved.tolist()):  # then all are finite, too
             self._keeper.keep_all(epoch)
         else:

@@ -12,6 +12,11 @@ from bpnet.engine.buffers import empty_like, filled_like
 from bpnet.engine.component import Array, constant, number
 
 
+FEW = 1024
+"""Number of z up to which a slope of 0 and 1 in their own type takes less time than a mask, which
+NumPy converts in a buffer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Relu(Activation):
     """f(z) = max(z, 0);  f' = 1 where a > 0, else 0 (also at the kink z = 0)."""
@@ -28,16 +33,21 @@ class Relu(Activation):
         np.maximum(z, scratch[1], out=a)
 
     def scratch(self, z: Array) -> tuple[Array, ...]:
-        """Return a mask and zeros.
+        """Return room for [a > 0], and zeros.
 
-        One byte for each number leaves more of the cache to other arrays.
+        One byte for each of many numbers leaves more of the cache to other arrays.
         """
-        return empty_like(z, np.dtype(np.bool_)), filled_like(z, 0)
+        room = empty_like(z) if z.size <= FEW else empty_like(z, np.dtype(np.bool_))
+        return room, filled_like(z, 0)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by [a > 0]."""
-        np.greater(a, constant(0, a.dtype), scratch[0])
-        np.multiply(delta, scratch[0], delta)
+        positive = scratch[0]
+        if positive.dtype == np.bool_:
+            np.greater(a, constant(0, a.dtype), positive)
+        else:
+            np.sign(a, positive)  # 0 or 1, as a ≥ 0
+        np.multiply(delta, positive, delta)
 
 
 @dataclass(frozen=True, kw_only=True)

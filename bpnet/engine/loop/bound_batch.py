@@ -12,9 +12,9 @@ from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundIncrement
-from bpnet.engine.metrics import Metric
+from bpnet.engine.metrics import BoundMetric, Metric
 from bpnet.engine.network import Network
-from bpnet.engine.stateful import Stateful
+from bpnet.engine.stateful import StateDict, Stateful
 
 
 class Tally(Stateful):
@@ -47,6 +47,9 @@ class Tally(Stateful):
         """The sums (R, M) of each metric."""
         self.metrics = list(zip(metrics, self.sums, strict=True))
         """Each metric with its sums."""
+        self.bound: list[tuple[BoundMetric, Array]] | None = []
+        """The metrics bound to batches, which may keep some of them until the sums are asked for,
+        each with the sums that it adds to; None if they keep none."""
 
     def of_replicas(self, replicas: slice) -> "Tally":
         """Return the tally of neighboring replicas, which adds to the sums of this one."""
@@ -62,6 +65,7 @@ class Tally(Stateful):
         tally = copy.copy(self)
         tally.loss = np.zeros_like(self.loss)
         tally.metrics = [(metric, np.zeros_like(sums)) for metric, sums in self.metrics]
+        tally.bound = None
         return tally
 
     def move_in(self, tally: "Tally") -> None:
@@ -73,6 +77,7 @@ class Tally(Stateful):
 
     def clear(self) -> None:
         """Begin again at 0."""
+        self._add_rest()
         self.loss.fill(0)
         for _, sums in self.metrics:
             sums.fill(0)
@@ -82,11 +87,27 @@ class Tally(Stateful):
         # `values` divides by the divisor; what remains is the penalties' mean over the rows
         self.loss += penalty * (self._divisor * rows / self._rows)
 
+    def _add_rest(self) -> None:
+        """Add what metrics have kept of the batches."""
+        for metric, sums in self.bound or ():
+            metric.add_rest(sums)
+
     def add_up(self) -> None:
-        """Add up what each process has summed over its rows, where several share them."""
+        """Finish the sums of a pass, over all processes where several share the rows."""
+        self._add_rest()
         if self.ranks is not None:
             for sums in (self.loss, *self.sums):
                 self.ranks.add_up(sums)
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums of all batches so far."""
+        self._add_rest()
+        return super().state()
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from these sums."""
+        self._add_rest()
+        super().load_state(state)
 
     def state_of_all(self) -> dict[str, Any]:
         """Return the state, added up over the processes that share the rows."""
@@ -123,10 +144,13 @@ class BoundBatch:
         self.network = network.bind(batch.x, training=training, share=batch.share, shared=shared)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._add_loss = BoundIncrement(self.loss.total, tally.loss)
+        given = self.network.output, batch.y, batch.counted
         self._metrics = [
-            (metric.bind(self.network.output, batch.y, batch.counted), sums)
+            (metric.bind(*given) if tally.bound is None else metric.bind_several(*given), sums)
             for metric, sums in tally.metrics
         ]
+        if tally.bound is not None:
+            tally.bound += self._metrics
 
     @property
     def penalized(self) -> float:

@@ -17,6 +17,9 @@ class BoundMetric:
         """Add the batch's amounts to sums (R, M)."""
         raise TypeError(f"{type(self).__name__} adds nothing")
 
+    def add_rest(self, sums: Array) -> None:
+        """Add the amounts of batches that are kept: see `Metric.bind_several`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Metric:
@@ -63,6 +66,12 @@ class Metric:
         Where only some rows count, a mask (R, B) says which.
         """
         raise TypeError(f"{type(self).__name__} binds nothing")
+
+    def bind_several(
+        self, scores: Array, targets: Array, counted: Array | None = None
+    ) -> BoundMetric:
+        """Bind the metric as `bind` does, where it may keep small batches until `add_rest`."""
+        return self.bind(scores, targets, counted)
 
     def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
         """Return each metric (R,) of `rows` rows by its name, from their sums (R, M).

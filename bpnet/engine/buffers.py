@@ -1,5 +1,6 @@
 """Buffers: arrays placed and ordered in memory so that passes over them are fast."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,9 +34,10 @@ def broadcast_unbuffered(rows: int) -> None:
 
 def empty(shape: Sequence[int], dtype: np.dtype) -> Array:
     """Return an array in C order that begins where a cache line does."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     room = np.empty(size + CACHE_LINE, np.uint8)
-    start = -room.ctypes.data % CACHE_LINE  # bytes to the next cache line
+    address: int = room.__array_interface__["data"][0]
+    start = -address % CACHE_LINE  # bytes to the next cache line
     return room[start : start + size].view(dtype).reshape(shape)
 
 

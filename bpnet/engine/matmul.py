@@ -57,9 +57,9 @@ SMALL_PRODUCT = 1_000_000
 """The most multiplications of a product for which OpenBLAS has kernels that take the factors as
 they are. For larger ones it arranges them anew first, which takes most of the time where one side
 is short: (128, 8) (8, 8192) takes a fifth of its time in pieces. It has such kernels for processors
-with AVX-512; on others the pieces take as long as the whole."""
-NARROW = 2048
-"""The most numbers of the first factor of a product whose rows are cut into pieces."""
+with AVX-512; on others the pieces take about as long as the whole."""
+NARROW = 8192
+"""The most bytes of the first factor of a product whose rows are cut into pieces."""
 NARROW_SUM = 1024
 """The most numbers of the result of a product whose sums are cut into pieces, since the pieces'
 results are added up."""
@@ -74,7 +74,7 @@ def _is_long(a: Array, b: Array) -> bool:
     """Return True if a product (R, M, K) (R, K, N) is to be cut into pieces of N or of K."""
     _, m, k = a.shape
     n = b.shape[2]
-    sides, most = ((m, k), NARROW) if n >= k else ((m, n), NARROW_SUM)
+    sides, most = ((m, k), NARROW // a.itemsize) if n >= k else ((m, n), NARROW_SUM)
     narrow = min(sides) > 1 and sides[0] * sides[1] <= most
     return narrow and _multiplications(a, b) > SMALL_PRODUCT
 

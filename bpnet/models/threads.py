@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
@@ -82,13 +81,21 @@ def _quota() -> list[int]:
     return []
 
 
-@lru_cache(1)
-def loaded_libraries(modules: int) -> ThreadpoolController:
+_looked_up: dict[int, ThreadpoolController] = {}
+
+
+def loaded_libraries() -> ThreadpoolController:
     """Return the libraries with threads, which are looked up again once there are more modules.
 
-    That takes a millisecond, as long as a hundred steps of a small training.
+    That takes a millisecond, as long as fifty steps of a small training.
     """
-    return ThreadpoolController()
+    modules = len(sys.modules)
+    libraries = _looked_up.get(modules)
+    if libraries is None:
+        libraries = ThreadpoolController()
+        _looked_up.clear()
+        _looked_up[modules] = libraries
+    return libraries
 
 
 @contextmanager
@@ -97,6 +104,6 @@ def shared_work() -> Iterator[None]:
     if thread_count() > 1:  # they share it already
         yield
         return
-    libraries = loaded_libraries(len(sys.modules))
+    libraries = loaded_libraries()
     with workers(permitted(libraries)), libraries.limit(limits=1, user_api="blas"):
         yield

@@ -31,6 +31,7 @@ from bpnet.engine.metrics import (
     errors,
     metric_names,
 )
+from bpnet.engine.metrics.accuracy import BoundAccuracyOfSeveral
 from bpnet.engine.network import Network
 
 
@@ -86,7 +87,39 @@ def test_accuracy_sees_targets_that_change(rows, outputs):
         targets[:, 0] = right
         sums = np.zeros((1, 1))
         bound.add(sums)
+        bound.add_rest(sums)
         assert sums[0, 0] == right * rows
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("faulty", [None, 2, 40])
+def test_accuracy_of_small_batches_together_is_that_of_each(replicas, masked, faulty):
+    rng = np.random.default_rng(0)
+    shape = (replicas, 5, 64)
+    scores, targets = np.empty(shape), np.empty(shape)
+    counted = np.empty((replicas, 64), np.bool_) if masked else None
+    bound = Accuracy().bind(scores, targets, counted)
+    assert isinstance(bound, BoundAccuracyOfSeveral)
+    sums, expected = np.zeros((replicas, 1)), np.zeros((replicas, 1))
+    for step in range(45):  # more than are kept, and some are left
+        scores[:] = rng.integers(0, 4, shape)
+        targets[:] = np.eye(5)[rng.integers(0, 5, (replicas, 64))].transpose(0, 2, 1)
+        right = scores.argmax(axis=1) == targets.argmax(axis=1)
+        if step == faulty:
+            scores[0] = np.nan  # of which the first class is the largest
+            right[0] = targets[0].argmax(axis=0) == 0
+        if counted is not None:
+            counted[:] = rng.random(counted.shape) < 0.5
+            right &= counted
+        bound.add(sums)
+        expected[:, 0] += right.sum(axis=1)
+        if step == 20:
+            bound.add_rest(sums)
+            np.testing.assert_array_equal(sums, expected)
+    bound.add_rest(sums)
+    bound.add_rest(sums)
+    np.testing.assert_array_equal(sums, expected)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -11,7 +11,6 @@ from bpnet.engine.activations.base import Activation
 from bpnet.engine.buffers import empty_like, filled_like
 from bpnet.engine.component import Array, constant, number
 
-
 FEW = 1024
 """Number of z up to which a slope of 0 and 1 in their own type takes less time than a mask, which
 NumPy converts in a buffer."""

@@ -331,9 +331,9 @@ class Batches:
         self._passes = Passes(draw, [len(rows)] * len(seeds), self.length)
         order = self._passes.order  # (R, L), the same array in every epoch
         full = order[:, : self.length - rest].reshape(len(seeds), -1, self._size)
-        self._orders = full.transpose(1, 0, 2)
+        self._of_full = full.transpose(1, 0, 2)
         """The order of each batch of full size (n, R, B)."""
-        self._rest = order[:, self.length - rest :]
+        self._of_rest = order[:, self.length - rest :]
         """That of the rows that are left (R, L - n B)."""
 
     def order(self, number: int) -> Array:
@@ -350,11 +350,11 @@ class Batches:
 
     def _gathered(self, number: int) -> Iterator[int]:
         self._passes.go_to(number)
-        for order in self._orders:
+        for order in self._of_full:
             self.shapes[0].gather(order)
             yield 0
-        if self._rest.size:
-            self.shapes[1].gather(self._rest)
+        if self._of_rest.size:
+            self.shapes[1].gather(self._of_rest)
             yield 1
 
 

@@ -203,7 +203,8 @@ class BoundTotal:
 class BoundIncrement:
     """The addition sums (R,) += amounts (R,), where the sums are float64 and the amounts need not.
 
-    NumPy casts through a buffer, which takes 0.8 µs; the number of a single replica takes 0.1 µs.
+    NumPy casts, and adds a single number in place, through a buffer, which takes 0.8 µs; the number
+    of a single replica takes 0.1 µs.
     """
 
     __slots__ = ("_amounts", "_sums", "compute")
@@ -213,8 +214,7 @@ class BoundIncrement:
 
     def __init__(self, amounts: Array, sums: Array) -> None:
         self._amounts, self._sums = amounts, sums
-        casts = amounts.dtype != sums.dtype
-        if len(sums) == 1 and casts:
+        if len(sums) == 1:
             self.compute = self._add_number
         else:
             self.compute = partial(np.add, sums, amounts, sums)

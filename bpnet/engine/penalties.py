@@ -1,11 +1,13 @@
 """Penalties on large weights, which are added to a loss, and bounds on a gradient."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, FieldError, number
+from bpnet.engine.component import Array, Component, FieldError, constant, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,29 +29,33 @@ class BoundPenalty:
 
     def __init__(self, penalty: Penalty, weights: Array, gradient: Array) -> None:
         self._penalty, self._weights, self._gradient = penalty, weights, gradient
+        self._l1, self._l2 = constant(penalty.l1, weights.dtype), constant(penalty.l2, weights.dtype)
+        self._half = constant(penalty.l2 / 2, weights.dtype)
         self._work = np.empty_like(weights)
         self.active = penalty.l1 > 0 or penalty.l2 > 0
         """True if the penalty is not 0."""
 
     def value(self) -> Array:
         """Return the penalty (R,) of the present weights."""
-        total = np.zeros(len(self._weights), self._weights.dtype)
+        values: list[Array] = []
         if self._penalty.l1 > 0:
-            np.abs(self._weights, out=self._work)
-            total += self._penalty.l1 * self._work.sum(axis=1)  # l1 Σ |w|
+            np.abs(self._weights, self._work)
+            values.append(self._l1 * np.add.reduce(self._work, axis=1))  # l1 Σ |w|
         if self._penalty.l2 > 0:
-            total += self._penalty.l2 / 2 * np.vecdot(self._weights, self._weights)  # l2 Σ w² / 2
-        return total
+            values.append(self._half * np.vecdot(self._weights, self._weights))  # l2 Σ w² / 2
+        if not values:
+            return np.zeros(len(self._weights), self._weights.dtype)
+        return values[0] if len(values) == 1 else values[0] + values[1]
 
     def add_gradient(self) -> None:
         """Add the derivative l1 sign(w) + l2 w to the gradient."""
         if self._penalty.l1 > 0:
-            np.sign(self._weights, out=self._work)
-            np.multiply(self._work, self._penalty.l1, out=self._work)  # l1 sign(w)
-            np.add(self._gradient, self._work, out=self._gradient)
+            np.sign(self._weights, self._work)
+            np.multiply(self._work, self._l1, self._work)  # l1 sign(w)
+            np.add(self._gradient, self._work, self._gradient)
         if self._penalty.l2 > 0:
-            np.multiply(self._weights, self._penalty.l2, out=self._work)  # l2 w
-            np.add(self._gradient, self._work, out=self._gradient)
+            np.multiply(self._weights, self._l2, self._work)  # l2 w
+            np.add(self._gradient, self._work, self._gradient)
 
 
 class BoundReplicaPenalties(BoundPenalty):
@@ -112,9 +118,12 @@ class GradientClipping(Component):
                 np.minimum(gradient, self.value, out=gradient)
         if self.norm is not None:
             # as a number of the gradient's precision: 1e39 is infinite in float32
-            most = min(self.norm, float(np.finfo(gradients[0].dtype).max))
+            most = min(self.norm, _largest(gradients[0].dtype))
             norm = _norm(gradients)
-            if np.isfinite(norm).all():
+            norms = norm.ravel().tolist()
+            if all(one <= most for one in norms):
+                return
+            if all(map(math.isfinite, norms)):
                 for gradient in gradients:
                     # a gradient that is short enough is multiplied by exactly 1
                     np.multiply(gradient, most / np.maximum(norm, most), out=gradient)
@@ -122,9 +131,16 @@ class GradientClipping(Component):
                 _clip_large(gradients, norm, most)
 
 
+@cache
+def _largest(dtype: np.dtype) -> float:
+    """Return the largest finite number of a type."""
+    return float(np.finfo(dtype).max)
+
+
 def _norm(gradients: Sequence[Array]) -> Array:
     """Return the Euclidean norm |g| (R, 1) of a gradient in parts (R, P)."""
-    squares: Array = sum(np.vecdot(gradient, gradient) for gradient in gradients)
+    first, *others = (np.vecdot(gradient, gradient) for gradient in gradients)
+    squares: Array = sum(others, first)
     norm: Array = np.sqrt(squares)[:, None]
     return norm
 

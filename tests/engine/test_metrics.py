@@ -87,7 +87,6 @@ def test_accuracy_sees_targets_that_change(rows, outputs):
         targets[:, 0] = right
         sums = np.zeros((1, 1))
         bound.add(sums)
-        bound.add_rest(sums)
         assert sums[0, 0] == right * rows
 
 
@@ -99,7 +98,7 @@ def test_accuracy_of_small_batches_together_is_that_of_each(replicas, masked, fa
     shape = (replicas, 5, 64)
     scores, targets = np.empty(shape), np.empty(shape)
     counted = np.empty((replicas, 64), np.bool_) if masked else None
-    bound = Accuracy().bind(scores, targets, counted)
+    bound = Accuracy().bind_several(scores, targets, counted)
     assert isinstance(bound, BoundAccuracyOfSeveral)
     sums, expected = np.zeros((replicas, 1)), np.zeros((replicas, 1))
     for step in range(45):  # more than are kept, and some are left

@@ -13,6 +13,9 @@ from bpnet.engine.activations.sigmoids import sigmoid
 from bpnet.engine.component import Array, constant
 
 
+_C, _K = math.sqrt(2 / math.pi), 0.044715  # of Gelu
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gelu(Activation):
     """f(z) = z (1 + t) / 2 with t = tanh(c (z + k z³)), c = √(2/π), k = 0.044715.
@@ -32,33 +35,33 @@ class Gelu(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write f(z); t stays in scratch."""
-        t, _ = scratch
-        np.multiply(z, z, out=t)  # z²
-        np.multiply(t, 0.044715, out=t)  # k z²
-        np.add(t, 1, out=t)
-        np.multiply(t, z, out=t)  # z + k z³
-        np.multiply(t, math.sqrt(2 / math.pi), out=t)
-        np.tanh(t, out=t)  # tanh(c (z + k z³))
-        np.add(t, 1, out=a)  # 1 + t
-        np.multiply(a, z, out=a)  # z (1 + t)
-        np.multiply(a, 0.5, out=a)
+        t, dtype = scratch[0], z.dtype
+        np.multiply(z, z, t)  # z²
+        np.multiply(t, constant(_K, dtype), t)  # k z²
+        np.add(t, constant(1, dtype), t)
+        np.multiply(t, z, t)  # z + k z³
+        np.multiply(t, constant(_C, dtype), t)
+        np.tanh(t, t)  # tanh(c (z + k z³))
+        np.add(t, constant(1, dtype), a)  # 1 + t
+        np.multiply(a, z, a)  # z (1 + t)
+        np.multiply(a, constant(0.5, dtype), a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by f', with 1 - t² as (1 - t)(1 + t), which is 0 where t is ±1."""
-        t, slope = scratch
-        np.multiply(z, z, out=slope)  # z²
-        np.multiply(slope, 3 * 0.044715, out=slope)
-        np.add(slope, 1, out=slope)  # 1 + 3 k z²
-        np.multiply(slope, z, out=slope)
-        np.multiply(slope, math.sqrt(2 / math.pi), out=slope)  # c z (1 + 3 k z²)
-        np.multiply(slope, delta, out=slope)
-        np.add(t, 1, out=t)  # 1 + t
-        np.multiply(slope, t, out=slope)
-        np.multiply(delta, t, out=delta)  # (1 + t) dL/da
-        np.subtract(2, t, out=t)  # 1 - t
-        np.multiply(slope, t, out=slope)  # c z (1 + 3 k z²) (1 - t²) dL/da
-        np.add(delta, slope, out=delta)  # 2 f' dL/da
-        np.multiply(delta, 0.5, out=delta)
+        (t, slope), dtype = scratch, z.dtype
+        np.multiply(z, z, slope)  # z²
+        np.multiply(slope, constant(3 * _K, dtype), slope)
+        np.add(slope, constant(1, dtype), slope)  # 1 + 3 k z²
+        np.multiply(slope, z, slope)
+        np.multiply(slope, constant(_C, dtype), slope)  # c z (1 + 3 k z²)
+        np.multiply(slope, delta, slope)
+        np.add(t, constant(1, dtype), t)  # 1 + t
+        np.multiply(slope, t, slope)
+        np.multiply(delta, t, delta)  # (1 + t) dL/da
+        np.subtract(constant(2, dtype), t, t)  # 1 - t
+        np.multiply(slope, t, slope)  # c z (1 + 3 k z²) (1 - t²) dL/da
+        np.add(delta, slope, delta)  # 2 f' dL/da
+        np.multiply(delta, constant(0.5, dtype), delta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +88,10 @@ class Silu(Activation):
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by s + a (1 - s)."""
         s, slope = scratch
-        np.subtract(1, s, out=slope)
-        np.multiply(slope, a, out=slope)  # a (1 - s)
-        np.add(slope, s, out=slope)  # f'
-        np.multiply(delta, slope, out=delta)
+        np.subtract(constant(1, a.dtype), s, slope)
+        np.multiply(slope, a, slope)  # a (1 - s)
+        np.add(slope, s, slope)  # f'
+        np.multiply(delta, slope, delta)
 
 
 @dataclass(frozen=True, kw_only=True)

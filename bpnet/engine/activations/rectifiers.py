@@ -60,16 +60,16 @@ class LeakyRelu(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write max(z, slope z)."""
-        np.multiply(z, self.slope, out=scratch[0])
+        np.multiply(z, constant(self.slope, z.dtype), scratch[0])
         np.maximum(z, scratch[0], out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by slope + (1 - slope) [a > 0]."""
         slope = scratch[0]
         np.greater(a, 0, out=slope)  # 1 where z > 0, else 0
-        np.multiply(slope, 1 - self.slope, out=slope)
-        np.add(slope, self.slope, out=slope)  # 1 where z > 0, else the slope
-        np.multiply(delta, slope, out=delta)
+        np.multiply(slope, constant(1 - self.slope, a.dtype), slope)
+        np.add(slope, constant(self.slope, a.dtype), slope)  # 1 where z > 0, else the slope
+        np.multiply(delta, slope, delta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,21 +96,21 @@ class _ExponentialLinear(Activation):
         below, _, zeros = scratch
         np.minimum(z, zeros, out=below)  # e^z of a large z would overflow
         np.expm1(below, out=below)  # 0 where z > 0
-        np.multiply(below, scale * alpha, out=below)
+        np.multiply(below, constant(scale * alpha, z.dtype), below)
         np.maximum(z, zeros, out=a)  # λ z where z > 0, added to the other part
-        np.multiply(a, scale, out=a)
-        np.add(a, below, out=a)
+        np.multiply(a, constant(scale, z.dtype), a)
+        np.add(a, below, a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by min(a, 0) + λ α + (λ - λ α) [a > 0]."""
         scale, alpha = self.constants()
         slope, above, zeros = scratch
         np.greater(a, 0, out=above)
-        np.multiply(above, scale - scale * alpha, out=above)  # (λ - λ α) [a > 0]
+        np.multiply(above, constant(scale - scale * alpha, a.dtype), above)  # (λ - λ α) [a > 0]
         np.minimum(a, zeros, out=slope)
-        np.add(slope, scale * alpha, out=slope)  # a + λ α, or λ α where a > 0
-        np.add(slope, above, out=slope)  # λ where a > 0
-        np.multiply(delta, slope, out=delta)
+        np.add(slope, constant(scale * alpha, a.dtype), slope)  # a + λ α, or λ α where a > 0
+        np.add(slope, above, slope)  # λ where a > 0
+        np.multiply(delta, slope, delta)
 
 
 @dataclass(frozen=True, kw_only=True)

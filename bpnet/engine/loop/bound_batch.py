@@ -85,7 +85,7 @@ class Tally(Stateful):
     def add_penalty(self, penalty: Array, rows: float) -> None:
         """Add the penalty (R,) of the weights with which a batch of `rows` rows was computed."""
         # `values` divides by the divisor; what remains is the penalties' mean over the rows
-        self.loss += penalty * (self._divisor * rows / self._rows)
+        self.loss[:] = self.loss + penalty * (self._divisor * rows / self._rows)
 
     def _add_rest(self) -> None:
         """Add what metrics have kept of the batches."""

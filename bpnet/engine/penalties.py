@@ -29,8 +29,9 @@ class BoundPenalty:
 
     def __init__(self, penalty: Penalty, weights: Array, gradient: Array) -> None:
         self._penalty, self._weights, self._gradient = penalty, weights, gradient
-        self._l1, self._l2 = constant(penalty.l1, weights.dtype), constant(penalty.l2, weights.dtype)
-        self._half = constant(penalty.l2 / 2, weights.dtype)
+        self._l1, self._l2, self._half_l2 = (
+            constant(factor, weights.dtype) for factor in (penalty.l1, penalty.l2, penalty.l2 / 2)
+        )
         self._work = np.empty_like(weights)
         self.active = penalty.l1 > 0 or penalty.l2 > 0
         """True if the penalty is not 0."""
@@ -42,7 +43,7 @@ class BoundPenalty:
             np.abs(self._weights, self._work)
             values.append(self._l1 * np.add.reduce(self._work, axis=1))  # l1 Σ |w|
         if self._penalty.l2 > 0:
-            values.append(self._half * np.vecdot(self._weights, self._weights))  # l2 Σ w² / 2
+            values.append(self._half_l2 * np.vecdot(self._weights, self._weights))  # l2 Σ w² / 2
         if not values:
             return np.zeros(len(self._weights), self._weights.dtype)
         return values[0] if len(values) == 1 else values[0] + values[1]

@@ -12,8 +12,7 @@ from bpnet.engine.activations.rectifiers import softplus
 from bpnet.engine.activations.sigmoids import sigmoid
 from bpnet.engine.component import Array, constant
 
-
-_C, _K = math.sqrt(2 / math.pi), 0.044715  # of Gelu
+_C, _K = math.sqrt(2 / math.pi), 0.044715  # c and k of Gelu
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity
-from bpnet.engine.component import Array, choice, number
+from bpnet.engine.component import Array, choice, constant, number
 from bpnet.engine.initializers import Constant, Shape, Zeros
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
+from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.parameters import Parameter
 
 
@@ -82,7 +83,9 @@ class BoundNormalization(BoundLayer):
 
     def __init__(self, layer: _Normalization, wiring: Wiring, axis: int) -> None:
         units = wiring.x.shape[1]
-        self._x, self._axis, self._epsilon = wiring.x, axis, layer.epsilon
+        self._x, self._axis = wiring.x, axis
+        self._epsilon = constant(layer.epsilon, wiring.x.dtype)
+        self._count = constant(wiring.x.shape[axis], wiring.x.dtype)
         self._gamma = wiring.parameters["gamma"][:, :, None]  # (R, I, 1)
         self._beta = wiring.parameters["beta"][:, :, None]
         self._normalized = wiring.empty(units)  # n
@@ -95,22 +98,28 @@ class BoundNormalization(BoundLayer):
         self._z = wiring.empty(units)
         self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)
         self.output = self._activation.output
+        self._sum_x = _bound_sum(self._x, self._mean, axis)
+        self._sum_squares = _bound_sum(self._work, self._variance, axis)
+        self._delta: Array | None = None
         if wiring.training:
             self._gamma_gradient = wiring.gradients["gamma"]
             self._beta_gradient = wiring.gradients["beta"]
+            self._sum_work = BoundSum(self._work, self._gamma_gradient)
 
     def forward(self) -> None:
         """Write f(γ n + β)."""
-        self._average(self._x, self._mean)
-        np.subtract(self._x, self._mean, out=self._normalized)  # x - mean
-        np.multiply(self._normalized, self._normalized, out=self._work)  # (x - mean)²
-        self._average(self._work, self._variance)
-        np.add(self._variance, self._epsilon, out=self._inverse)
-        np.sqrt(self._inverse, out=self._inverse)
-        np.reciprocal(self._inverse, out=self._inverse)  # 1 / √(variance + epsilon)
-        np.multiply(self._normalized, self._inverse, out=self._normalized)  # n
-        np.multiply(self._normalized, self._gamma, out=self._z)
-        np.add(self._z, self._beta, out=self._z)
+        self._sum_x.compute()
+        np.divide(self._mean, self._count, self._mean)
+        np.subtract(self._x, self._mean, self._normalized)  # x - mean
+        np.multiply(self._normalized, self._normalized, self._work)  # (x - mean)²
+        self._sum_squares.compute()
+        np.divide(self._variance, self._count, self._variance)
+        np.add(self._variance, self._epsilon, self._inverse)
+        np.sqrt(self._inverse, self._inverse)
+        np.reciprocal(self._inverse, self._inverse)  # 1 / √(variance + epsilon)
+        np.multiply(self._normalized, self._inverse, self._normalized)  # n
+        np.multiply(self._normalized, self._gamma, self._z)
+        np.add(self._z, self._beta, self._z)
         self._activation.forward()
 
     def backward(self, delta: Array) -> None:
@@ -131,24 +140,28 @@ class BoundNormalization(BoundLayer):
 
     def _backward_normalized(self, delta: Array) -> None:
         """Turn δ into dL/dx, in place, and write dL/dγ and dL/dβ."""
-        work, mean = self._work, self._mean  # scratch: forward's means are used up
-        np.add.reduce(delta, axis=2, out=self._beta_gradient)  # Σ δ (R, I)
-        np.multiply(delta, self._normalized, out=work)  # δ n
-        np.add.reduce(work, axis=2, out=self._gamma_gradient)  # Σ δ n (R, I)
-        np.multiply(delta, self._gamma, out=delta)  # d
-        np.multiply(work, self._gamma, out=work)  # d n
-        self._average(work, mean)  # mean(d n)
-        np.multiply(self._normalized, mean, out=work)  # n mean(d n)
-        self._average(delta, mean)  # mean(d)
-        np.subtract(delta, mean, out=delta)  # d - mean(d)
-        np.subtract(delta, work, out=delta)  # d - mean(d) - n mean(d n)
-        np.multiply(delta, self._inverse, out=delta)
+        if delta is not self._delta:  # the same array in each step
+            self._delta = delta
+            self._sum_delta = BoundSum(delta, self._beta_gradient)
+            self._mean_sums = [
+                _bound_sum(values, self._mean, self._axis) for values in (self._work, delta)
+            ]
+        work, mean, count = self._work, self._mean, self._count  # forward's means are used up
+        self._sum_delta.compute()  # Σ δ (R, I)
+        np.multiply(delta, self._normalized, work)  # δ n
+        self._sum_work.compute()  # Σ δ n (R, I)
+        np.multiply(delta, self._gamma, delta)  # d
+        np.multiply(work, self._gamma, work)  # d n
+        sum_work, sum_delta = self._mean_sums
+        sum_work.compute()
+        np.divide(mean, count, mean)  # mean(d n)
+        np.multiply(self._normalized, mean, work)  # n mean(d n)
+        sum_delta.compute()
+        np.divide(mean, count, mean)  # mean(d)
+        np.subtract(delta, mean, delta)  # d - mean(d)
+        np.subtract(delta, work, delta)  # d - mean(d) - n mean(d n)
+        np.multiply(delta, self._inverse, delta)
         self.input_gradient = delta
-
-    def _average(self, values: Array, out: Array) -> None:
-        """Write the mean along the axis into out."""
-        np.add.reduce(values, axis=self._axis, out=out, keepdims=True)
-        np.divide(out, values.shape[self._axis], out=out)
 
 
 class BoundBatchNormalization(BoundNormalization):
@@ -156,23 +169,50 @@ class BoundBatchNormalization(BoundNormalization):
 
     def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
         super().__init__(layer, wiring, axis=2)
-        rows = wiring.x.shape[2]
-        self._momentum = layer.momentum if rows > 1 else 1.0  # with 1, running stays as it is
-        self._unbiased = rows / max(rows - 1, 1)  # factor of the batch's variance
-        self._running_mean = wiring.statistics["running_mean"][:, :, None]
-        self._running_variance = wiring.statistics["running_variance"][:, :, None]
+        rows, dtype = wiring.x.shape[2], wiring.x.dtype
+        momentum = layer.momentum if rows > 1 else 1.0  # with 1, running stays as it is
+        self._momentum = constant(momentum, dtype)
+        unbiased = rows / max(rows - 1, 1)  # factor of the batch's variance
+        mean, variance = (wiring.statistics[f"running_{name}"] for name in ("mean", "variance"))
+        self._running = (
+            (mean[:, :, None], self._mean, constant(1 - momentum, dtype)),
+            (variance[:, :, None], self._variance, constant(unbiased * (1 - momentum), dtype)),
+        )
 
     def forward(self) -> None:
         """Write f(γ n + β), and running = momentum running + (1 - momentum) batch."""
         super().forward()
-        for running, batch, factor in (
-            (self._running_mean, self._mean, 1.0),
-            (self._running_variance, self._variance, self._unbiased),
-        ):
+        for running, batch, share in self._running:
             # in place, since backward reads n and the inverse but not the batch's mean or variance
-            np.multiply(batch, factor * (1 - self._momentum), out=batch)
-            np.multiply(running, self._momentum, out=running)
-            np.add(running, batch, out=running)
+            np.multiply(batch, share, batch)
+            np.multiply(running, self._momentum, running)
+            np.add(running, batch, running)
+
+    def _backward_normalized(self, delta: Array) -> None:
+        """Turn δ into dL/dx = γ (δ - mean(δ) - n mean(δ n)) / √(variance + epsilon), in place."""
+        if delta is not self._delta:  # the same array in each step
+            self._delta, self._sum_delta = delta, BoundSum(delta, self._beta_gradient)
+        work, mean = self._work, self._mean
+        self._sum_delta.compute()  # dL/dβ = Σ δ (R, I)
+        np.multiply(delta, self._normalized, work)  # δ n
+        self._sum_work.compute()  # dL/dγ = Σ δ n (R, I)
+        np.divide(self._gamma_gradient[:, :, None], self._count, mean)  # mean(δ n)
+        np.multiply(self._normalized, mean, work)  # n mean(δ n)
+        np.divide(self._beta_gradient[:, :, None], self._count, mean)  # mean(δ)
+        np.subtract(delta, mean, delta)
+        np.subtract(delta, work, delta)
+        np.multiply(self._gamma, self._inverse, mean)  # γ / √(variance + epsilon)
+        np.multiply(delta, mean, delta)
+        self.input_gradient = delta
+
+
+def _bound_sum(values: Array, out: Array, axis: int) -> BoundMatmul:
+    """Bind the sums of values (R, I, B) over an axis, 1 or 2, to out, which keeps the axis."""
+    if axis == 2:
+        return BoundSum(values, out[:, :, 0])
+    replicas, units, _ = values.shape
+    # 1ᵀ v: (R, 1, I) (R, I, B) = (R, 1, B)
+    return BoundMatmul(np.ones((replicas, 1, units), values.dtype), values, out)
 
 
 class BoundRunningNormalization(BoundLayer):

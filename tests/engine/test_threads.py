@@ -28,7 +28,7 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import CrossEntropy
-from bpnet.engine.metrics import RegressionError
+from bpnet.engine.metrics import Accuracy, RegressionError
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, state
 from bpnet.engine.penalties import GradientClipping
@@ -115,6 +115,22 @@ def test_slices_learn_what_whole_batches_learn(activation, monkeypatch):
     whole = trained(1, layers, table, training, precision="float64")
     for one, other in zip(cut, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_correct_rows_of_slices_are_counted(monkeypatch):
+    layers, loss = [Dense(units=12, activation=Tanh()), Dense(units=10)], CrossEntropy()
+    table = some_rows(loss, rows=300, inputs=7, outputs=10)
+    training = Training(loss=loss, optimizer=Adam(), epochs=3, batch_size=64, precision="float64")
+
+    def accuracies():
+        network = Network(layers, 7, seeds=[0], precision="float64")
+        records = fit(training, network, table, table, [Accuracy()])
+        return [(record.metrics["accuracy"], record.metrics["val_accuracy"]) for record in records]
+
+    cut = accuracies()
+    monkeypatch.setattr(slices, "SMALLEST_STEP", 1e18)
+    monkeypatch.setattr(chunks, "SHARED_VALUES", 1e18)
+    assert cut == accuracies()
 
 
 @pytest.mark.parametrize("picked", [False, True])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bpnet.data.cell_kinds import MAX_INTEGER_CLASSES
 from bpnet.data.encoding.columns import CategoricalColumn
-from bpnet.data.missing_word_detection import gap_words, missing_words
+from bpnet.data.missing_word_detection import gap_words, missing_words, words_among_dates
 from bpnet.data.missing_words import not_missing_advice, yaml_words
 from bpnet.data.reading import Table
 from bpnet.data.spelling import number_spelling
@@ -19,10 +19,12 @@ _FEWEST_NUMBERS = 3
 
 @dataclass(frozen=True)
 class MissingWords:
-    """Words that seem to mean a missing value among the numbers of some columns."""
+    """Words that seem to mean a missing value among the numbers or dates of some columns."""
 
     words: list[str]
     columns: list[str]
+    kinds: str
+    """What the columns hold besides: numbers, dates, or both."""
 
     @property
     def assignment(self) -> str:
@@ -34,7 +36,7 @@ class MissingWords:
         """The words read as missing values, and their places."""
         one = len(self.words) == 1
         return (
-            f"{quoted_list(self.words)} among the numbers of {named('column', self.columns)} "
+            f"{quoted_list(self.words)} among the {self.kinds} of {named('column', self.columns)} "
             f"{'is' if one else 'are'} read as a missing value (dataset.reading.missing)"
         )
 
@@ -48,13 +50,19 @@ def find_missing_words(
     """
     chunk = next(iter(table.chunks(dict.fromkeys([*features, *targets], "text"))))
     words: dict[str, None] = {}
+    kinds: dict[str, None] = {}
     columns, of_targets = [], set(targets)
     for name in [*features, *targets]:
-        fewest = MAX_INTEGER_CLASSES + 1 if name in of_targets else _FEWEST_NUMBERS
-        if found := missing_words(chunk.column(name), fewest):
+        column, is_target = chunk.column(name), name in of_targets
+        fewest = MAX_INTEGER_CLASSES + 1 if is_target else _FEWEST_NUMBERS
+        kind, found = "numbers", missing_words(column, fewest)
+        if not found and not is_target:
+            kind, found = "dates", words_among_dates(column, fewest)
+        if found:
             words |= dict.fromkeys(found)
+            kinds[kind] = None
             columns.append(name)
-    return MissingWords(list(words), columns) if words else None
+    return MissingWords(list(words), columns, " or ".join(kinds)) if words else None
 
 
 def gap_warnings(fitted: FittedDataset) -> list[str]:

@@ -14,7 +14,9 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.encoding.settings import AutoCategories
 from bpnet.data.identifiers import is_person, is_time, is_time_name
+from bpnet.data.spelling import number_spelling
 from bpnet.data.splitting import names_parts
 from bpnet.engine.component import Array
 from bpnet.messages import named, quoted_list, set_option, text_value
@@ -50,6 +52,9 @@ _ENTITY_NAME = re.compile(
     """
 )
 """Names of columns that identify what a row is about."""
+_COUNT_NAME = re.compile(r"(?i)(.*[ _.-])?(freq|frequency|count|counts|n|cases|weight|weights|wt)")
+_MOST_LEVELS = 20
+"""Different values of each column beside a count in a contingency table, at most."""
 _CHECKED_ROWS = 5000
 _CHECKED_COLUMNS = 100
 
@@ -78,6 +83,8 @@ def value_findings(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterato
     yield from _many_categories(fitted, distinct, identities)
     yield from _codes(fitted, cells, distinct)
     yield from _dates(fitted, times)
+    yield from _counts(fitted, cells, distinct)
+    yield from _numbers_as_classes(fitted)
     yield from _parts(fitted, cells)
 
 
@@ -159,7 +166,10 @@ def _repeated_ids(
     sample = slice(0, _CHECKED_ROWS)
     for name, found in list(distinct.items())[:_CHECKED_COLUMNS]:
         values, repeated = len(found.counts), int((found.counts > 1).sum())
-        if isinstance(encoded.get(name), BooleanColumn | DateColumn | EmbeddingColumn):
+        column = encoded.get(name)
+        if isinstance(column, BooleanColumn | DateColumn):
+            continue
+        if isinstance(column, EmbeddingColumn) and _is_chosen(fitted, name):
             continue
         is_named = bool(_ENTITY_NAME.fullmatch(name))
         fewest = _FEWEST_PEOPLE if is_person(name) else _FEWEST_ENTITIES
@@ -187,6 +197,12 @@ def _repeated_ids(
             f"rows will be about the same ones, learn a vector of each instead: {learned}",
             [name],
         )
+
+
+def _is_chosen(fitted: FittedDataset, name: str) -> bool:
+    """Return whether the config says how a column of categories is encoded."""
+    settings = fitted.config.dataset.preprocessing
+    return name in settings.columns or not isinstance(settings.categorical, AutoCategories)
 
 
 def _is_time(fitted: FittedDataset, name: str, cells: Array) -> bool:
@@ -222,6 +238,61 @@ def _dates(fitted: FittedDataset, times: Sequence[str]) -> Iterator[Finding]:
                 + set_option("dataset.split.time", text_value(names[0])),
                 names,
             )
+
+
+def _counts(
+    fitted: FittedDataset, cells: Mapping[str, Array], distinct: Mapping[str, _Distinct]
+) -> Iterator[Finding]:
+    """Note a feature that seems to count the cases of each row, as in a contingency table.
+
+    It is called so, and no combination of the other features, which have few values, is in more
+    rows than there are classes.
+    """
+    dataset, features = fitted.config.dataset, fitted.encoder.features
+    named = [name for name in features if _COUNT_NAME.fullmatch(name)]
+    classes = len(fitted.split.target_values.classes)
+    if len(named) != 1 or not classes or len(features) < 2 or dataset.sample_weight:
+        return
+    (name,) = named
+    others = [distinct[other] for other in features if other != name]
+    amounts = cells[name]
+    if amounts.dtype == object or not (_whole(amounts) and (amounts >= 0).all()):
+        return
+    if any(len(other.counts) > _MOST_LEVELS for other in others):
+        return
+    rows = np.column_stack([other.codes for other in others])
+    if np.unique(rows, axis=0, return_counts=True)[1].max() <= classes:
+        yield Finding(
+            "counts",
+            "note",
+            f"column '{name}' seems to count the cases that each row stands for, and is used as a "
+            "feature",
+            "if so, let it weight the rows: "
+            + set_option("dataset.sample_weight", text_value(name)),
+            [name],
+        )
+
+
+def _numbers_as_classes(fitted: FittedDataset) -> Iterator[Finding]:
+    """Note a target of whole numbers that are classes, but hardly codes."""
+    loaded, target = fitted.split.loaded, fitted.split.target_values
+    declared = fitted.split.table.declared_categories
+    if loaded.config.task is not None or declared.issuperset(target.names):
+        return
+    numbers = [number_spelling(text) for text in target.classes]
+    if len(numbers) <= 2 or not all(numbers):
+        return
+    values = sorted(float(number) for number in numbers if number)
+    lowest, highest = values[0], values[-1]
+    if lowest in (-1, 0, 1) and highest - lowest < len(values) <= _MOST_CODES:
+        return
+    yield Finding(
+        "numbers_as_classes",
+        "note",
+        f"the {len(values)} classes of '{target.names[0]}' are whole numbers, {lowest:.0f} to "
+        f"{highest:.0f}",
+        f"if it is a quantity: {set_option('task', 'regression')}",
+    )
 
 
 def _parts(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:

@@ -1,10 +1,11 @@
-"""Words and numbers by which a column of numbers may say that a value is missing."""
+"""Words and numbers by which a column of numbers or dates may say that a value is missing."""
 
 import re
 
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.dates.detection import detect_format
 from bpnet.data.missing_words import GAPS
 from bpnet.data.reading.column import Column, used_codes
 
@@ -37,6 +38,25 @@ def missing_words(column: Column, fewest: int) -> list[str]:
     if not all(_WORDS.fullmatch(texts[k]) for k in words):
         return []
     return [texts[k] for k in [*words, *_sentinels(numbers, rows, fewest)]]
+
+
+def words_among_dates(column: Column, fewest: int) -> list[str]:
+    """Return the words that seem to mean a missing value in a column of dates, in row order.
+
+    All cells that are not such words must be dates of one format, of which at least `fewest` differ
+    and which are in more rows than the words.
+    """
+    codes, texts = column.as_text()
+    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
+    is_missing = column.number_format.is_missing_number
+    present = [k for k in range(len(texts)) if rows[k] and not is_missing(texts[k])]
+    words = [k for k in present if _WORDS.fullmatch(texts[k])]
+    dates = [k for k in present if k not in set(words)]
+    if not words or len(dates) < fewest or rows[words].sum() >= rows[dates].sum():
+        return []
+    if detect_format([texts[k] for k in dates]) is None:
+        return []
+    return [texts[k] for k in words]
 
 
 def _sentinels(numbers: dict[int, float], rows: npt.NDArray[np.intp], fewest: int) -> list[int]:

@@ -186,7 +186,8 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("ignored", _reason_to_ignore(name, texts, count))
     # a few words among numbers, or numbers in several formats, are errors that fitting reports
     # with their place
-    if are_mostly_numbers(words, len(numeric)):
+    # of an ID such as 136A among others they are codes
+    if are_mostly_numbers(words, len(numeric)) and not is_id_name(name):
         return DetectedRole("numeric")
     many = len(words) > MAX_INTEGER_CLASSES
     reason = several_formats(words)

@@ -1,6 +1,6 @@
 """The role of each column of a config's table, which are features, and how each is encoded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -62,15 +62,19 @@ class ColumnRoles:
             each = reason if one else f"each {reason.removeprefix('it ')}"
             text = f"left out: {quoted_list(names)} ({each})"
             if reason != BLANK_REASON:  # which no role can cure
-                numbers = "whole number" in reason or reason == COUNTS_TIME
-                role = "numeric" if numbers else "categorical"
                 text += (
                     f"; to use {'it' if one else 'one'} anyway: "
-                    f"{set_option('dataset.roles', role, names[0])}"
+                    f"{set_option('dataset.roles', _usable_role(reason), names[0])}"
                 )
             texts.append(text)
         noted = {name: column.note for name, column in self.detected.items()} | dict(self.notes)
         return texts + [f"column '{name}': {note}" for name, note in noted.items() if note]
+
+
+def _usable_role(reason: str) -> Role:
+    """Return the role by which a column that is ignored for a reason can be used."""
+    numbers = "whole number" in reason or reason == COUNTS_TIME
+    return "numeric" if numbers else "categorical"
 
 
 def detect_roles(
@@ -163,7 +167,7 @@ def detect_roles(
     if times is not None and times.note is not None:
         notes[times.column] = times.note
     if all(column.role == "ignored" for column in detected.values()):
-        detected |= _counters_as_features(detected)
+        detected |= _counters_as_features(detected, table.columns)
     roles = ColumnRoles(detected, notes, of_first_block)
     if not roles.features:
         raise DataError(_no_feature_left(config, table, detected))
@@ -196,17 +200,28 @@ def _example(column: Column, rows: Array) -> str:
     return "".join(column.take(present).written_cells())
 
 
-def _counters_as_features(detected: Mapping[str, DetectedRole]) -> dict[str, DetectedRole]:
-    """Return the columns that count the rows or the time as features, for there are no others."""
-    return {
-        name: replace(
-            column,
-            role="numeric",
-            reason=None,
-            note=f"{column.reason}; it is used because no other column is left to learn from",
-        )
+def _counters_as_features(
+    detected: Mapping[str, DetectedRole], columns: Sequence[str]
+) -> dict[str, DetectedRole]:
+    """Return the columns that count the rows or the time as features, for there are no others.
+
+    A column without a name is not, if another counts them.
+    """
+    counters = [
+        name
         for name, column in detected.items()
         if (column.reason or "").startswith((COUNTS_ROWS, COUNTS_TIME))
+    ]
+    named = [name for name in counters if not names_rows(name, columns)]
+    return {
+        name: replace(
+            detected[name],
+            role="numeric",
+            reason=None,
+            note=f"{detected[name].reason}; it is used because no other column is left to learn "
+            "from",
+        )
+        for name in named or counters
     }
 
 
@@ -318,10 +333,12 @@ def _no_feature_left(
     config: Config, table: Table, detected: Mapping[str, DetectedRole]
 ) -> list[str]:
     reasons = [f"'{name}': {column.reason}" for name, column in detected.items()]
+    first = next(iter(detected))
+    role = _usable_role(detected[first].reason or "")
     return [
         f"{table.name}: no column is left to learn from besides the target "
         f"{quoted_list(config.dataset.targets)}; give one a role: "
-        f"{set_option('dataset.roles', 'categorical', next(iter(detected)))}",
+        f"{set_option('dataset.roles', role, first)}",
         *reasons[:MAX_PROBLEMS],
         *total_line(len(reasons), "columns are left out"),
     ]

@@ -95,6 +95,21 @@ TABLES: dict[str, tuple[str, str, Callable[[], pd.DataFrame], list[str]]] = {
         lambda: frame().assign(Subject=np.arange(300) // 75),
         ["'Subject'", "4 values"],
     ),
+    "frequencies": (
+        "counts",
+        "note",
+        lambda: pd.DataFrame(
+            [(a, b, c, 7 + 3 * a, y) for a in range(5) for b in "pqr" for c in "uv" for y in "no"],
+            columns=["a", "b", "c", "Freq", "y"],
+        ),
+        ["column 'Freq' seems to count the cases"],
+    ),
+    "whole numbers": (
+        "numbers_as_classes",
+        "note",
+        lambda: frame().assign(y=(np.arange(300) * 7 % 11) + 5),
+        ["the 11 classes of 'y' are whole numbers, 5 to 15"],
+    ),
     "categories": (
         "many_categories",
         "warning",
@@ -164,6 +179,15 @@ def test_columns_that_are_almost_empty_tell_nothing_of_an_identity(tmp_path: Pat
     some = np.where(np.arange(300) % 10 == 0, np.arange(300) / 7, np.nan)
     table = frame().assign(width=np.arange(300) // 4 % 30, c=some, d=some + 1)
     assert checked(tmp_path, table)["findings"] == []
+
+
+def test_an_identity_of_many_values_is_named_though_a_preset_embeds_it(tmp_path: Path) -> None:
+    table = frame(800).assign(customer=[f"c{k % 200}" for k in range(800)])
+    words = ("--set", "dataset.preprocessing.categorical=auto")
+    (found,) = checked(tmp_path, table, *words)["findings"]
+    assert (found["kind"], found["columns"]) == ("repeated_ids", ["customer"])
+    embedded = ("--set", "dataset.preprocessing.columns.customer=embedding")
+    assert checked(tmp_path, table, *words, *embedded)["findings"] == []
 
 
 def test_a_few_test_rows_are_beyond_training_by_chance(tmp_path: Path) -> None:

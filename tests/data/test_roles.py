@@ -156,7 +156,10 @@ def test_an_id_may_have_letters():
     finding = found([*IDS, "15A", "65A"], "ID")
     reason = "it looks like an ID or a name: 42 different texts in 42 rows"
     assert (finding.role, finding.reason) == ("ignored", reason)
-    assert found([*IDS, "15A", "15A"], "ID").role == "numeric"  # whose words are then named
+    finding = found([*IDS, "136A"] * 2, "family")
+    assert finding.role == "categorical"
+    assert finding.note == "besides numbers it holds '136A', so it is read as categories"
+    assert found([*IDS, "136A"] * 2, "width").role == "numeric"  # the word is then named
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from workflow_runs import write_csv
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
+from bpnet.errors import DataError
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
 
@@ -62,6 +63,20 @@ def test_a_counter_is_used_if_it_is_the_only_column(tmp_path):
         "column 't': it counts the rows: a whole number of its own in each, 0 to 59; "
         "it is used because no other column is left to learn from"
     ]
+
+
+def test_of_two_counters_the_one_with_a_name_is_used(tmp_path):
+    write_csv(tmp_path / "t.csv", ["", "t", "y"], [[k, k, k * k / 7] for k in range(60)])
+    assert prepared(tmp_path).encoder.features == ["t"]
+
+
+def test_names_of_rows_are_no_feature_and_the_option_that_uses_them_works(tmp_path):
+    write_csv(tmp_path / "t.csv", ["", "y"], [[k * k, k / 7] for k in range(60)])
+    with pytest.raises(DataError, match="'column_1': it names the rows") as caught:
+        prepared(tmp_path)
+    option = caught.value.problems[0].rpartition("--set ")[2]
+    assert option == "dataset.roles.column_1=numeric"
+    assert prepared(tmp_path, option).encoder.features == ["column_1"]
 
 
 @pytest.mark.parametrize(

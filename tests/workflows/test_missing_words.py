@@ -10,7 +10,7 @@ from command_line import bpnet
 from workflow_runs import write_csv
 
 from bpnet.config.loading import read_config
-from bpnet.data.missing_word_detection import missing_words
+from bpnet.data.missing_word_detection import missing_words, words_among_dates
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import column_from_texts
 
@@ -37,6 +37,21 @@ NUMBERS = [str(k) for k in range(30)]
 )
 def test_words_that_seem_to_mean_a_missing_value(cells, words):
     assert missing_words(column_from_texts(cells, NumberFormat()), 3) == words
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["1/13/2020", ".", "2/14/2021", "3/15/2021", ".", "NA"], ["."]),
+        (["2020-01-05", "unknown", "2020-01-06", "2020-01-07"], ["unknown"]),
+        (["2020-01-05", "soon", "2020-01-06", "2020-01-07"], []),
+        (["2020-01-05", ".", "2020-01-06"], []),  # two dates
+        (["red", ".", "blue", "green"], []),
+        ([".", "."], []),
+    ],
+)
+def test_words_that_seem_to_mean_a_missing_date(cells, words):
+    assert words_among_dates(column_from_texts(cells, NumberFormat()), 3) == words
 
 
 def table(folder: Path, word: str) -> None:

@@ -5,9 +5,10 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from bpnet import __version__
 from bpnet.engine.component import Array
+from bpnet.engine.network import Network
 from bpnet.engine.ranks import Ranks
 from bpnet.errors import BpnetError, DivergedError, InterruptedRunError, UsageError
 from bpnet.integrations.launcher import Launched, launched
@@ -40,10 +42,12 @@ class World(Ranks):
 
         self._communicator = communicator
         self._mpi = MPI
-        self._memory: list[Any] = []
-        """The memory of each process that all on a machine share."""
-        self._segments: list[Array] = []
-        super().__init__(communicator.Get_rank(), communicator.Get_size(), self._add_up_anywhere)
+        self._windows: dict[str, list[Any]] = {}
+        self._segments: dict[str, list[Array]] = {}
+        """Each process's memory for a purpose, if all are on one machine, and the array in it."""
+        rank, size = communicator.Get_rank(), communicator.Get_size()
+        super().__init__(rank, size, self._add_up_anywhere, self._gather_anywhere)
+        self.shares_steps = False  # until it is known that memory is shared
         self._here = communicator.Split_type(MPI.COMM_TYPE_SHARED)
         self.on_this_machine: int = self._here.Get_size()
         """How many of the processes are on this machine."""
@@ -83,34 +87,66 @@ class World(Ranks):
 
     def _add_up_anywhere(self, array: Array) -> None:
         """Add up an array by way of the memory that all share, if it is there, else by MPI."""
-        if not self._segments or array is not self._segments[self.rank]:
+        segments = self._shared(array)
+        if segments is None:
             self._communicator.Allreduce(self._mpi.IN_PLACE, array)
             return
         self.wait()  # for all to have written theirs
-        first, last = (len(array) * k // self.size for k in (self.rank, self.rank + 1))
+        first, last = (array.size * k // self.size for k in (self.rank, self.rank + 1))
         for start in range(first, last, PART):  # which stays in the cache
             part = slice(start, min(start + PART, last))
-            total = self._segments[0][part]
-            for segment in self._segments[1:]:
+            total = segments[0][part]
+            for segment in segments[1:]:
                 np.add(total, segment[part], total)
-            for segment in self._segments[1:]:
+            for segment in segments[1:]:
                 np.copyto(segment[part], total)
         self.wait()
 
-    def shared_memory(self, count: int, dtype: np.dtype) -> Array | None:
-        """Return an array that is added up without messages; None if machines share no memory.
+    def _gather_anywhere(self, array: Array, ends: Sequence[int]) -> None:
+        """Gather the shares of an array from memory that all share, if it is there, or by MPI."""
+        segments = self._shared(array)
+        if segments is None:
+            counts = [stop - start for start, stop in pairwise(ends)]
+            self._communicator.Allgatherv(self._mpi.IN_PLACE, [array, (counts, ends[:-1])])
+            return
+        self.wait()  # for all to have written theirs
+        for rank, (start, stop) in enumerate(pairwise(ends)):
+            if rank != self.rank:
+                np.copyto(array[start:stop], segments[rank][start:stop])
+        self.wait()  # for all to have read them
 
-        Each process adds up its part of all arrays where they are. It is the only array of its kind
-        at a time: the next one may have the same memory.
+    def _shared(self, array: Array) -> list[Array] | None:
+        """Return each process's array in the place of this one's, flat; None if it is its own."""
+        for segments in self._segments.values():
+            own = segments[self.rank]
+            if 0 <= (first := _address(array) - _address(own)) < own.nbytes:
+                place = slice(first // own.itemsize, first // own.itemsize + array.size)
+                return [segment[place] for segment in segments]
+        return None
+
+    def share_memory(self, network: Network) -> None:
+        """Let a network's gradient and parameters live in memory that all on a machine share.
+
+        Then they are added up and gathered without messages, and the processes share the steps of
+        the optimizer. Nothing changes if there are several machines.
         """
         if self.on_this_machine < self.size:
-            return None
+            return
+        theta = network.theta.copy()
+        for purpose, vector in (("gradient", network.gradients), ("theta", network.parameters)):
+            vector.live_in(self._memory(purpose, vector.whole.size, network.dtype))
+        network.theta[...] = theta
+        self.shares_steps = True
+
+    def _memory(self, purpose: str, count: int, dtype: np.dtype) -> Array:
+        """Return shared memory for a purpose, the same one at each time if it is large enough."""
         size = -(-count * dtype.itemsize // _PAGE) * _PAGE
-        if not self._memory or len(self._memory[0]) < size:
+        if size > len(next(iter(self._windows.get(purpose, [])), b"")):
             window = self._mpi.Win.Allocate_shared(size, 1, comm=self._communicator)
-            self._memory = [window.Shared_query(rank)[0] for rank in range(self.size)]
-        self._segments = [np.frombuffer(buffer, dtype, count) for buffer in self._memory]
-        return self._segments[self.rank]
+            self._windows[purpose] = [window.Shared_query(rank)[0] for rank in range(self.size)]
+        segments = [np.frombuffer(buffer, dtype, count) for buffer in self._windows[purpose]]
+        self._segments[purpose] = segments
+        return segments[self.rank]
 
     @contextmanager
     def adding(self, then: Phase = "agreeing") -> Iterator[None]:
@@ -169,6 +205,11 @@ class World(Ranks):
         if cores() < len(own):  # the container's time, which all share
             share = min(share, Fraction(cores(), self.on_this_machine))
         return max(1, int(share))
+
+
+def _address(array: Array) -> int:
+    """Return where an array begins in memory."""
+    return int(array.__array_interface__["data"][0])
 
 
 _REPORTED = (BpnetError, OSError, MemoryError)

@@ -61,18 +61,17 @@ class SnapshotWriter:
         self._snapshots, self._planned = snapshots, sorted(epochs)
         self._latest = max((epoch for epoch in snapshots.epochs() if epoch < begun), default=-1)
 
-    def take(
-        self,
-        epoch: int,
-        state: Callable[[], Mapping[str, Any]],
-        on_error: Callable[[RunError], None],
-    ) -> None:
-        """Write a snapshot if one is due; `on_error` takes the error of a failed write."""
+    def due(self, epoch: int) -> bool:
+        """Return True if a snapshot is due after an epoch."""
         reached = bisect_right(self._planned, epoch)
-        if not reached or self._planned[reached - 1] <= self._latest:
-            return
+        return reached > 0 and self._planned[reached - 1] > self._latest
+
+    def take(
+        self, epoch: int, state: Mapping[str, Any], on_error: Callable[[RunError], None]
+    ) -> None:
+        """Write a snapshot; `on_error` takes the error of a failed write."""
         try:
-            self._snapshots.write(epoch, state())
+            self._snapshots.write(epoch, state)
         except RunError as error:
             on_error(error)
         else:

@@ -15,7 +15,10 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig, as_data
 from bpnet.engine.component import Array
 from bpnet.engine.loop.passes import cut
+from bpnet.engine.loop.replica_optimizer import replica_optimizers
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
+from bpnet.engine.network import Network
 from bpnet.errors import ConfigError, DataError, UsageError
 from bpnet.integrations.mpi import World
 from bpnet.messages import byte_size, counted, shell_path
@@ -99,10 +102,7 @@ class Together:
         self.world.agree(begun, _other_beginning)
         with self.world.adding():
             self.world.add_up(prepared.fingerprints)  # UNKNOWN, which is 0, of another's rows
-            gradients = model.network.gradients
-            memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
-            if memory is not None:
-                gradients.live_in(memory)
+            self.world.share_memory(model.network)
             problem = None
             if not self.world.of_leader(self.always):
                 problem = self.world.of_leader(not_worth_it(prepared, model, self.world))
@@ -212,45 +212,79 @@ def not_worth_it(prepared: EncodedDataset, model: Model, world: World) -> str | 
     All processes call it at the same time; what the first one returns counts.
     """
     network, n = model.network, world.size
-    loss = prepared.config.training.loss or SquaredError()
+    training = prepared.config.training
     rows = len(prepared.rows["train"])
-    size = prepared.config.training.batch_size
-    batch, _, _ = cut(rows, rows if size == "full" else size)
-
-    def step(rows: int) -> Callable[[], None]:
-        x = np.zeros((1, network.inputs, rows), network.dtype)
-        bound = network.bind(x, training=True)
-        targets = np.zeros_like(bound.output)
-        compared = loss.bind(bound.output, targets, None)
-
-        def run() -> None:
-            bound.forward()
-            compared.evaluate()
-            bound.backward(compared.gradient)
-
-        return run
+    batch, _, _ = cut(rows, rows if training.batch_size == "full" else training.batch_size)
+    share = -(-batch // n)
 
     def add_up() -> None:
         world.add_up_step(network.gradients.whole)
 
-    share = -(-batch // n)
-    with network.untouched(), np.errstate(all="ignore"):
-        network.begin_epoch(1)  # makes what dropout draws from
-        together = _seconds(step(share), world)
+    def nothing() -> None:
+        """Wait for the first one, which works alone."""
+
+    with _rehearsed(network), np.errstate(all="ignore"):
+        passes = _seconds(_passes(network, training, share), world)
         sums = _seconds(add_up, world)
+        move = _seconds(_move(network, training, world), world)
         # by the first one, for which the others wait
-        alone = _seconds(step(batch) if world.leads else lambda: None, world)
-    factor = alone / (together + sums)
+        passes_alone = _seconds(
+            _passes(network, training, batch) if world.leads else nothing, world
+        )
+        move_alone = _seconds(_move(network, training) if world.leads else nothing, world)
+    factor = (passes_alone + move_alone) / (passes + sums + move)
     if factor >= LEAST_FACTOR:
         return None
+    # p + move_alone = LEAST_FACTOR (p / n + sums + move), solved for p
+    least = (LEAST_FACTOR * (sums + move) - move_alone) / (1 - LEAST_FACTOR / n)
     return (
-        f"{n} processes do not pay here: for the {counted(batch, 'row')} of a step one takes "
-        f"{_time(alone)}; {n} take {_time(together)} for {share} each, and {_time(sums)} to add up "
-        f"gradients of {byte_size(network.gradient.nbytes)}: {factor:.2g} times as fast. A step "
-        f"has to take more than {_time(sums * n / (n - 1))} in one process: "
-        "enlarge training.batch_size or the layers, or train without mpiexec, or all the same: "
-        "--mpi always"
+        f"{n} processes do not pay here: of a step, {counted(batch, 'row')} take one process "
+        f"{_time(passes_alone)} forward and backward, and the optimizer {_time(move_alone)}; {n} "
+        f"take {_time(passes)} for {counted(share, 'row')} each, {_time(sums)} to add up gradients "
+        f"of {byte_size(network.gradient.nbytes)}, and {_time(move)} for the optimizer: "
+        f"{factor:.2g} times as fast. Forward and backward have to take more than "
+        f"{_time(max(least, passes_alone))} in one process: enlarge training.batch_size or the "
+        "layers, or train without mpiexec, or all the same: --mpi always"
     )
+
+
+@contextmanager
+def _rehearsed(network: Network) -> Iterator[None]:
+    """Set everything back after steps that are only measured."""
+    theta = network.theta.copy()
+    with network.untouched():
+        network.begin_epoch(1)  # makes what dropout draws from
+        network.progress.move(0, 1, 1)
+        yield
+        network.progress.leave()
+    network.theta[...] = theta
+
+
+def _passes(network: Network, training: Training, rows: int) -> Callable[[], None]:
+    """Return what takes a number of rows forward and backward."""
+    bound = network.bind(np.zeros((1, network.inputs, rows), network.dtype), training=True)
+    loss = training.loss or SquaredError()
+    compared = loss.bind(bound.output, np.zeros_like(bound.output), None)
+
+    def run() -> None:
+        bound.forward()
+        compared.evaluate()
+        bound.backward(compared.gradient)
+
+    return run
+
+
+def _move(network: Network, training: Training, ranks: World | None = None) -> Callable[[], None]:
+    """Return what moves the parameters as a step does, of one process or of several."""
+    optimizers = replica_optimizers([training] * len(network.seeds), network, ranks=ranks)
+    for optimizer in optimizers:
+        optimizer.begin_step(0, 1)
+
+    def run() -> None:
+        for optimizer in optimizers:
+            optimizer.move()
+
+    return run
 
 
 def _seconds(work: Callable[[], None], world: World) -> float:

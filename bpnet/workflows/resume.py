@@ -199,8 +199,9 @@ def _resume(
             f"{run.folder}: has no checkpoint to go on from (bpnet 0.4.0 and older wrote none); "
             f"train again: bpnet train {shell_path(run.config)}"
         )
+    model = build_model(prepared)
     if together is not None:
-        together.begin(prepared, build_model(prepared), state)
+        together.begin(prepared, model, state)
     if state is not None:
         _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["epoch"]), loaded.config.training.epochs
@@ -215,6 +216,7 @@ def _resume(
     with contextlib.nullcontext(run) if together is None else together.run_folder(run) as run:
         result = resume_training(
             prepared,
+            model,
             run,
             state,
             settings=assignments,

@@ -175,6 +175,7 @@ def _kind(first: FirstWeights | None, prepared: EncodedDataset) -> dict[str, Any
 
 def resume_training(
     prepared: EncodedDataset,
+    model: Model,
     run: RunPaths,
     state: StateDict | None,
     *,
@@ -187,7 +188,7 @@ def resume_training(
 
     With `rewrites` the run's config and split are replaced, as `settings` or the user change them.
     """
-    model, first = build_model(prepared), None
+    first = None
     if is_file(run.first_weights):
         first = saved_first_weights(run, read_run_file(run.run), model)
         first.load(model, prepared)
@@ -236,7 +237,7 @@ class _TrainSession(ReplicaSession):
         self._first = first
         training = prepared.config.training
         self._snapshots = None
-        if training.snapshots is not None and self.leads:
+        if training.snapshots is not None:
             epochs = snapshot_epochs(training.snapshots, training.epochs)
             begun = 0 if state is None else int(state["fit"]["epoch"])
             self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs, begun)
@@ -253,10 +254,15 @@ class _TrainSession(ReplicaSession):
 
     def after_epoch(self, fitting: Fit) -> None:
         """Write the snapshot of the epoch, if it has one."""
-        if self._snapshots is not None:
-            self._snapshots.take(
-                fitting.epoch, lambda: self._snapshot(fitting), self.on_write_error
-            )
+        if self._snapshots is None:
+            return
+        due = self._snapshots.due(fitting.epoch)
+        if self._ranks is not None:
+            due = self._ranks.of_first(due)
+        if due:
+            snapshot = self._snapshot(fitting)  # to which all processes add
+            if self.leads:
+                self._snapshots.take(fitting.epoch, snapshot, self.on_write_error)
 
     def _snapshot(self, fitting: Fit) -> dict[str, Any]:
         """Return the state of the training, and the model of the weights as they are."""

@@ -170,9 +170,7 @@ def work(batch: int) -> None:
     )
     with joined() as world, threadpool_limits(1):
         if world is not None:
-            memory = world.shared_memory(network.gradients.whole.size, network.dtype)
-            if memory is not None:
-                network.gradients.live_in(memory)
+            world.share_memory(network)
         times = []
         fitting = fit(training, network, rows if world is None else ShardedRows.of(rows, world))
         for _ in range(training.epochs):

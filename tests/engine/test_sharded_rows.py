@@ -82,6 +82,33 @@ def test_ranks_train_as_one_process_does_with_any_optimizer(optimizer):
     assert_alike(2, training, HIDDEN, some_rows(SquaredError(), 11))
 
 
+SHARING = [one for one in DESCENDING if not one.full_batch]
+
+
+@pytest.mark.parametrize("optimizer", named(SHARING))
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)], ids=["one", "two"])
+def test_ranks_that_share_the_steps_move_to_the_same_bits(optimizer, seeds, monkeypatch):
+    monkeypatch.setattr("bpnet.engine.optimizers.state.PART", 7)  # so that there are many parts
+    training = Training(
+        optimizer=optimizer,
+        epochs=2,
+        batch_size=5,
+        precision="float64",
+        l2=0.01,
+        gradient_clipping=GradientClipping(norm=0.5),
+        averaging=Averaging(),
+    )
+    rows = some_rows(SquaredError(), 11)
+
+    def of_rank(ranks):
+        return curves(training, network_of(HIDDEN, seeds=seeds), sharded(rows, ranks), None, [])
+
+    whole = with_ranks(3, of_rank)
+    for numbers, weights in with_ranks(3, of_rank, shares_steps=True):
+        np.testing.assert_array_equal(numbers, whole[0][0])
+        np.testing.assert_array_equal(weights, whole[0][1])
+
+
 @pytest.mark.parametrize(
     "how",
     [
@@ -133,8 +160,10 @@ def test_shares_of_a_batch_are_the_batch(rows, batch, size, replicas):
 
 @pytest.mark.parametrize("after", [2, 5])
 @pytest.mark.parametrize("layer", [Dropout(rate=0.3), Dropout(rate=0.3, schedule=FlatCosine())])
-def test_a_training_goes_on_with_another_number_of_ranks(layer, after):
+@pytest.mark.parametrize("shares_steps", [False, True])
+def test_a_training_goes_on_with_another_number_of_ranks(layer, after, shares_steps, monkeypatch):
     """After an epoch and within one, dropout included, without translation."""
+    monkeypatch.setattr("bpnet.engine.optimizers.state.PART", 7)
     rows = some_rows(SquaredError(), 24)
     layers = [Dense(units=5, activation=Tanh()), layer, Dense(units=3)]
     training = Training(optimizer=Adam(), epochs=4, batch_size=9, precision="float64", l2=0.1)
@@ -166,11 +195,15 @@ def test_a_training_goes_on_with_another_number_of_ranks(layer, after):
         return curves(training, network_of(layers), shared, None, [RegressionError()], state=state)
 
     expected, theta = go_on(None, begin(None))
-    of_two = with_ranks(2, begin)
+    of_two = with_ranks(2, begin, shares_steps=shares_steps)
     for state in [begin(None), *of_two]:
         for numbers, weights in [
             go_on(None, state),
-            *with_ranks(3, lambda ranks, state=state: go_on(ranks, copy.deepcopy(state))),
+            *with_ranks(
+                3,
+                lambda ranks, state=state: go_on(ranks, copy.deepcopy(state)),
+                shares_steps=shares_steps,
+            ),
         ]:
             np.testing.assert_allclose(numbers, expected, rtol=1e-9)
             np.testing.assert_allclose(weights, theta, rtol=1e-9)

@@ -1,7 +1,7 @@
 """Ranks in one process: each is a thread, and they add up arrays at a barrier."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,9 @@ import numpy as np
 from bpnet.engine.ranks import Ranks
 
 
-def with_ranks(size: int, function: Callable[[Ranks], Any]) -> list[Any]:
+def with_ranks(
+    size: int, function: Callable[[Ranks], Any], *, shares_steps: bool = False
+) -> list[Any]:
     """Return what the function returns in each of `size` ranks; an error of one ends them all."""
     barrier = threading.Barrier(size)
     given: list[Any] = [None] * size
@@ -28,9 +30,20 @@ def with_ranks(size: int, function: Callable[[Ranks], Any]) -> list[Any]:
 
         return add_up
 
+    def gather_of(rank: int) -> Callable[[np.ndarray, Sequence[int]], None]:
+        def gather(array: np.ndarray, ends: Sequence[int]) -> None:
+            given[rank] = array.copy()
+            barrier.wait(20)
+            for k, other in enumerate(given):
+                array[ends[k] : ends[k + 1]] = other[ends[k] : ends[k + 1]]
+            barrier.wait(20)
+
+        return gather
+
     def run(rank: int) -> None:
+        gather = gather_of(rank) if shares_steps else None
         try:
-            results[rank] = function(Ranks(rank, size, add_up_of(rank)))
+            results[rank] = function(Ranks(rank, size, add_up_of(rank), gather))
         except BaseException as error:
             errors.append(error)
             barrier.abort()

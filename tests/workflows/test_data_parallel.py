@@ -401,3 +401,16 @@ def test_processes_that_mpi_does_not_see_train_nothing(folder):
         assert err.count("srun has started 2 processes, of which mpi4py sees 1") == (rank == "0")
     assert not (folder / "runs").exists()
     run(folder, None, "train", "config.yaml", "--mpi", "never", SLURM_PROCID="1", **step)
+
+
+def test_processes_share_the_steps_of_large_networks(folder):
+    wide = ["--set", "architecture.layers=[{kind: dense, units: 300}, {kind: dense, units: 300}]"]
+    run(folder, 2, "train", "config.yaml", "--mpi", "always", "--name", "two", *wide)
+    run(folder, None, "train", "config.yaml", "--name", "one", *wide)
+    runs = [folder / "runs" / name for name in ("one-001", "two-001")]
+    assert_same_training(*runs)
+    for ranks, trained in zip((2, None), runs, strict=True):  # from the other one's checkpoint
+        more = ["--set", "training.epochs=8", *(["--mpi", "always"] if ranks else [])]
+        run(folder, ranks, "resume", str(trained), *more)
+    assert_same_training(*runs)
+    assert json.loads((runs[1] / "run.json").read_text())["processes"] == 2

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.optimizers.base import Before
 from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.ranks import Ranks
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import Stateful
 
@@ -28,6 +29,7 @@ class ReplicaOptimizer(Stateful):
         network: Network,
         replicas: slice,
         tables: LazyTables | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self._training, self.replicas = training, replicas
         self._seeds, self._dtype = network.seeds[replicas], network.dtype
@@ -43,6 +45,10 @@ class ReplicaOptimizer(Stateful):
             training.learning_rate_factors,
             network.progress,
         )
+        self._ranks = ranks
+        self._ends = None  # of the processes' shares of the parameters
+        if ranks is not None and ranks.shares_steps:
+            self._ends = self._state.share(ranks.rank, ranks.size)
         self._lazy: LazyState | None = None
         if tables is not None:
             self._lazy = LazyState(
@@ -63,6 +69,7 @@ class ReplicaOptimizer(Stateful):
 
         Both are numbers among each one's own replicas.
         """
+        other.gather()
         state, before = self._state, other._state
         for name, slot in state.slots.items():
             slot[here] = before.slots[name][there]
@@ -96,8 +103,23 @@ class ReplicaOptimizer(Stateful):
         if self._training.gradient_clipping is not None:
             self._training.gradient_clipping.clip(*self._gradients)
         self._optimizer.step(self._state, self.learning_rate, before)
+        self._gather(self._state.theta)
         if self._lazy is not None:
             self._lazy.step(self.learning_rate)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state, for which processes that share the steps gather their shares."""
+        self.gather()
+        return super().state()
+
+    def gather(self) -> None:
+        """Give each process the whole state, if they share the steps."""
+        for slot in self._state.slots.values():
+            self._gather(slot)
+
+    def _gather(self, array: Array) -> None:
+        if self._ranks is not None and self._ends is not None:
+            self._ranks.gather(array.reshape(-1), self._ends)  # a view: the rows lie together
 
     def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
         """Let the optimizer try other parameters, whose loss (R,) `evaluate` computes."""
@@ -134,15 +156,21 @@ class ReplicaOptimizer(Stateful):
 
 
 def replica_optimizers(
-    each: Sequence[Training], network: Network, tables: LazyTables | None = None
+    each: Sequence[Training],
+    network: Network,
+    tables: LazyTables | None = None,
+    ranks: Ranks | None = None,
 ) -> list[ReplicaOptimizer]:
     """Return the optimizers of all replicas, one for neighbors with equal settings.
+
+    Of `ranks` that share steps each moves its share of the parameters.
 
     Raises ValueError if only some replicas have an optimizer that searches, since it evaluates all
     replicas at once.
     """
     optimizers = [
-        ReplicaOptimizer(training, network, replicas, tables) for replicas, training in _alike(each)
+        ReplicaOptimizer(training, network, replicas, tables, ranks)
+        for replicas, training in _alike(each)
     ]
     if len(optimizers) > 1 and any(training.optimizer.searches for training in each):
         raise ValueError("an optimizer that searches must have the same settings for all replicas")

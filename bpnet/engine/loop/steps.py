@@ -87,7 +87,7 @@ class Steps(Stateful):
             self._tables = LazyTables(network, max(batch.size for batch in self._batches.shapes))
             for bound in self._bound:
                 self._tables.attach(bound.network)
-        self._optimizers = replica_optimizers(each, network, self._tables)
+        self._optimizers = replica_optimizers(each, network, self._tables, self._ranks)
         averaging = training.averaging
         self._average = None if averaging is None else BoundAverage(averaging, network)
         self._solver = bind_solver(training, network, loss, self._bound[0], penalty)

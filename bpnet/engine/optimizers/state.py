@@ -173,6 +173,22 @@ class State(Stateful):
         theta, gradient = self.theta[rows, columns], self.gradient[rows, columns]
         return State(theta, gradient, weights, slots, work, piece)
 
+    def share(self, rank: int, size: int) -> list[int] | None:
+        """Move from now on only one of `size` shares of the parts; return the shares' ends.
+
+        They count the parameters in the order of memory, from 0. None if the parts are too few, or
+        matrices of several rows, which lie apart; then all of them move.
+        """
+        apart = len(self.theta) > 1 and any(part.matrix is not None for part in self.parts)
+        if apart or len(self.parts) < size:
+            return None
+        cuts = [len(self.parts) * k // size for k in range(size + 1)]
+        own = self.parts[cuts[rank] : cuts[rank + 1]]
+        runs = [(run, [part for part in run.parts if part in own]) for run in self.runs]
+        self.runs = [run._replace(parts=parts) for run, parts in runs if parts]
+        sizes = [part.theta.size for part in self.parts]
+        return [sum(sizes[:cut]) for cut in cuts]
+
     def memory(self, row: int, reduction: float = 1.0) -> Memory:
         """Return a copy of what is kept of a row of theta."""
         slots = {name: slot[row].copy() for name, slot in self.slots.items()}

@@ -5,11 +5,14 @@ python tests/benchmarks/scale_model.py --measure   first measure this machine (n
 
 A step of n processes takes
 
-  T(n) = fixed + row ⌈B / n⌉ (1 + jitter √(2 ln n)) + stall (1 - (1 - chance)ⁿ) + sum(n):
+  T(n) = fixed + optimizer + row ⌈B / n⌉ (1 + jitter √(2 ln n)) + stall (1 - (1 - chance)ⁿ)
+         + sum(n):
 
-the optimizer and what else each process does alone, its share of the batch's B rows, the wait for
-the slowest of n, that for one that stands still, and the sum of gradients of S bytes. A message
-takes α + bytes / β; MPI takes the fastest of three algorithms:
+what each process does alone, the optimizer's pass over all weights, a process's share of the
+batch's B rows, the wait for the slowest of n, that for one that stands still, and the sum of
+gradients of S bytes. Processes that share memory take an nth of the optimizer each, and gather the
+weights in about the time of a sum. A message takes α + bytes / β; MPI takes the fastest of three
+algorithms:
 
   recursive doubling      ⌈log₂ n⌉ (α + S / β)
   halving and doubling    2 ⌈log₂ n⌉ α + 2 (n - 1) / n S / β     (Rabenseifner 2004)
@@ -36,6 +39,7 @@ class Network:
     name: str
     latency: float
     bandwidth: float
+    in_memory: bool = False
 
     def sum_seconds(self, n: int, size: float) -> float:
         """Return the time in which n processes add up an array of `size` bytes."""
@@ -51,11 +55,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Job:
-    """A training's step: seconds of each row and of the rest, and the bytes of the gradient."""
+    """A training's step: seconds of each row, the rest and the optimizer; the gradient's bytes."""
 
     rows: int
     row: float
     fixed: float
+    optimizer: float
     size: float
     jitter: float = 0.02
     """The standard deviation of a process's time, as a share of it."""
@@ -68,7 +73,15 @@ class Job:
         slowest = 1 + self.jitter * math.sqrt(2 * math.log(n))
         share = self.row * math.ceil(self.rows / n)
         stalls = self.stall * (1 - (1 - self.chance) ** n)
-        return self.fixed + share * slowest + stalls + network.sum_seconds(n, self.size)
+        return self.alone(n, network) + share * slowest + stalls + self.messages(n, network)
+
+    def alone(self, n: int, network: Network) -> float:
+        """Return the time of what no rows are needed for."""
+        return self.fixed + self.optimizer / (n if network.in_memory else 1)
+
+    def messages(self, n: int, network: Network) -> float:
+        """Return the time of the sum of gradients, and of gathering weights in memory."""
+        return network.sum_seconds(n, self.size) * (2 if network.in_memory else 1)
 
     def factor(self, n: int, network: Network) -> float:
         """Return how many times as fast n processes are as one."""
@@ -88,7 +101,7 @@ def simulate(job: Job, network: Network, n: int, steps: int, seed: int = 0) -> f
     ring = 2 * (n - 1) * (network.latency + one / n) if n > 1 else 0.0
     for _ in range(steps):
         share = job.row * math.ceil(job.rows / n)
-        clock += job.fixed + share * random.normal(1, job.jitter, n).clip(0.5)
+        clock += job.alone(n, network) + share * random.normal(1, job.jitter, n).clip(0.5)
         clock += job.stall * (random.random(n) < job.chance)
         if n == 1:
             continue
@@ -111,14 +124,15 @@ def simulate(job: Job, network: Network, n: int, steps: int, seed: int = 0) -> f
 
 
 MEASURED = {
-    "rows": {"512": 0.1406, "256": 0.0771},
-    "two": 0.0818,
-    "sums": {"4": 3.5e-6, "120000": 52e-6, "23298104": 0.57e-3},
+    "rows": {"512": 0.0849, "256": 0.0489},
+    "optimizer": 0.0067,
+    "two": 0.0500,
+    "sums": {"4": 7.6e-6, "120000": 54e-6, "23298104": 0.54e-3},
     "size": 23_298_104,
 }
 """Seconds of a step of the job `wide` (2048-2048-10, float32, Adam) with one process for a batch of
-so many rows, with two for 512, and of the sums of so many bytes by two; the largest is that of the
-gradients, in memory that both share. BLAS has one thread."""
+so many rows, of its optimizer, with two for 512, and of sums of so many bytes by two; the largest is
+that of the gradients, in memory that both share. BLAS has one thread."""
 
 
 def fitted(measured: dict) -> tuple[Job, Network]:
@@ -127,8 +141,9 @@ def fitted(measured: dict) -> tuple[Job, Network]:
     row = (whole - half) / 256
     sums = {int(size): seconds for size, seconds in measured["sums"].items()}
     least, most = min(sums), max(sums)
-    network = Network("this machine", sums[least], most / (sums[most] - sums[least]))
-    return Job(512, row, whole - 512 * row, measured["size"]), network
+    network = Network("this machine", sums[least], most / (sums[most] - sums[least]), True)
+    optimizer = measured["optimizer"]
+    return Job(512, row, whole - 512 * row - optimizer, optimizer, measured["size"]), network
 
 
 def measure() -> dict:
@@ -137,7 +152,8 @@ def measure() -> dict:
     mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
     worker = [sys.executable, __file__, "--worker"]
     for rows in (512, 256):
-        found["rows"][str(rows)] = json.loads(_output([*worker, str(rows)]))["step"]
+        one = json.loads(_output([*worker, str(rows)]))
+        found["rows"][str(rows)], found["optimizer"] = one["step"], one["optimizer"]
     two = json.loads(_output([mpiexec, "-n", "2", *worker, "512"]))
     return {**found, "two": two["step"], "sums": two["sums"], "size": two["size"]}
 
@@ -155,6 +171,7 @@ def work(batch: int) -> None:
     from bpnet.engine.layers import Dense
     from bpnet.engine.loop.batches import Rows
     from bpnet.engine.loop.fit import fit
+    from bpnet.engine.loop.replica_optimizer import replica_optimizers
     from bpnet.engine.loop.settings import Training
     from bpnet.engine.loop.sharded_rows import ShardedRows
     from bpnet.engine.losses import CrossEntropy
@@ -187,9 +204,16 @@ def work(batch: int) -> None:
                 world.add_up(array)
                 each.append(time.perf_counter() - start)
             sums[4 * count] = float(np.median(each))
+        (optimizer,) = replica_optimizers([training], network)
+        optimizer.begin_step(0, 1)
+        moves = []
+        for _ in range(10):
+            start = time.perf_counter()
+            optimizer.move()
+            moves.append(time.perf_counter() - start)
         if world is None or world.leads:
-            size = network.gradients.whole.nbytes
-            print(json.dumps({"step": min(times), "sums": sums, "size": size}))
+            found = {"step": min(times), "optimizer": min(moves), "sums": sums}
+            print(json.dumps({**found, "size": network.gradients.whole.nbytes}))
 
 
 def main() -> None:
@@ -206,7 +230,8 @@ def main() -> None:
         print(json.dumps(measured, indent=1))
     wide, here = fitted(measured)
     print(
-        f"a row {wide.row * 1e6:.0f} µs, fixed {wide.fixed * 1e3:.1f} ms, {wide.size / 1e6:.1f} MB"
+        f"a row {wide.row * 1e6:.0f} µs, fixed {wide.fixed * 1e3:.1f} ms, the optimizer "
+        f"{wide.optimizer * 1e3:.1f} ms, {wide.size / 1e6:.1f} MB"
     )
     print(f"{here.name}: α = {here.latency * 1e6:.1f} µs, β = {here.bandwidth / 1e9:.1f} GB/s")
     print(

@@ -131,8 +131,8 @@ MEASURED = {
     "size": 23_298_104,
 }
 """Seconds of a step of the job `wide` (2048-2048-10, float32, Adam) with one process for a batch of
-so many rows, of its optimizer, with two for 512, and of sums of so many bytes by two; the largest is
-that of the gradients, in memory that both share. BLAS has one thread."""
+so many rows, of its optimizer, with two for 512, and of sums of so many bytes by two; the largest
+is that of the gradients, in memory that both share. BLAS has one thread."""
 
 
 def fitted(measured: dict) -> tuple[Job, Network]:

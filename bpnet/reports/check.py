@@ -10,7 +10,8 @@ from bpnet.data.roles import GIVEN_REASON
 from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
 from bpnet.reports.text import MAX_WIDTH, default_layers_note, duration, rounded
-from bpnet.workflows.check import Cost, DatasetCheck, TableFormat
+from bpnet.workflows.check import DatasetCheck, TableFormat
+from bpnet.workflows.training_cost import Cost
 
 MAX_COLUMNS = 40
 """With more columns than these, those that are used are summed up by role."""

@@ -1,10 +1,9 @@
 """Notations: an expression of a trace written with its symbols or its numbers.
 
-As text, which a reader may compute again with any calculator; as LaTeX; and in words.
+As text, which a reader may compute again with any calculator, and in words.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bpnet.tracing.expressions import (
@@ -22,7 +21,7 @@ from bpnet.tracing.expressions import (
     Symbol,
 )
 
-_SUM, _NEGATIVE, _PRODUCT, _POWER, _ATOM = range(5)
+SUM, NEGATIVE, PRODUCT, POWER, ATOM = range(5)
 """How tightly an expression is bound, from the loosest."""
 _LONG = 8
 """The length up to which a constant is written in full, however few digits are asked for."""
@@ -44,11 +43,11 @@ class Notation:
 
     def symbols(self, expression: Expression) -> str:
         """Return an expression with a symbol for each quantity."""
-        return self._write(expression, self.symbol, _SUM)
+        return self._write(expression, self.symbol, SUM)
 
     def numbers(self, expression: Expression) -> str:
         """Return an expression with the number of each quantity."""
-        return self._write(expression, None, _SUM)
+        return self._write(expression, None, SUM)
 
     def number(self, value: float) -> str:
         """Return a number to the digits that are asked for; 17 or more are all it has."""
@@ -93,63 +92,63 @@ class Notation:
         match expression:
             case Constant(number, sign):
                 text = self._sign(sign) if sign else self.constant(number)
-                return text, _NEGATIVE if number < 0 else _ATOM
+                return text, NEGATIVE if number < 0 else ATOM
             case Quantity(symbol, number):
                 if name is not None:
-                    return name(symbol), _ATOM
-                return self.number(number), _NEGATIVE if number < 0 else _ATOM
+                    return name(symbol), ATOM
+                return self.number(number), NEGATIVE if number < 0 else ATOM
             case Rest(number, count):
                 words = f"{count} smaller {'term' if count == 1 else 'terms'}"
                 inner = f"{self.number(number)}{self.of_terms}{words}"
-                return self._rest(inner), _ATOM
+                return self._rest(inner), ATOM
             case Sum(terms):
-                return self._sum(terms, name), _SUM
+                return self._sum(terms, name), SUM
             case Negative(of):
-                return f"-{self._write(of, name, _PRODUCT)}", _NEGATIVE
+                return f"-{self._write(of, name, PRODUCT)}", NEGATIVE
             case Product(factors):
-                return self._product(factors, name), _PRODUCT
+                return self._product(factors, name), PRODUCT
             case Quotient(over, under):
                 return self._quotient(over, under, name)
             case Power(base, exponent):
-                return self._power(base, exponent, name), _POWER
+                return self._power(base, exponent, name), POWER
             case Call(function, arguments):
-                written = [self._write(argument, name, _SUM) for argument in arguments]
-                return self._call(function, written), _ATOM
+                written = [self._write(argument, name, SUM) for argument in arguments]
+                return self._call(function, written), ATOM
             case Holds(left, relation, right):
-                sides = self._write(left, name, _SUM), self._write(right, name, _SUM)
-                return self._holds(sides[0], relation, sides[1]), _ATOM
+                sides = self._write(left, name, SUM), self._write(right, name, SUM)
+                return self._holds(sides[0], relation, sides[1]), ATOM
         raise TypeError(f"{type(expression).__name__} has no notation")
 
     def _sum(self, terms: Sequence[Expression], name: Callable[[Symbol], str] | None) -> str:
         text = ""
         for k, term in enumerate(terms):
             if isinstance(term, Negative) and k:
-                text += self.minus + self._write(term.of, name, _PRODUCT)
+                text += self.minus + self._write(term.of, name, PRODUCT)
             elif k:
-                text += self.plus + self._write(term, name, _PRODUCT)
+                text += self.plus + self._write(term, name, PRODUCT)
             else:
-                text += self._write(term, name, _NEGATIVE)
+                text += self._write(term, name, NEGATIVE)
         return text
 
     def _product(self, factors: Sequence[Expression], name: Callable[[Symbol], str] | None) -> str:
         written = []
         for k, factor in enumerate(factors):
-            level = _POWER if k or not isinstance(factor, Quotient) else _PRODUCT
+            level = POWER if k or not isinstance(factor, Quotient) else PRODUCT
             written.append(self._write(factor, name, level))
         return self.times.join(written)
 
     def _quotient(
         self, over: Expression, under: Expression, name: Callable[[Symbol], str] | None
     ) -> tuple[str, int]:
-        return f"{self._write(over, name, _PRODUCT)}/{self._write(under, name, _POWER)}", _PRODUCT
+        return f"{self._write(over, name, PRODUCT)}/{self._write(under, name, POWER)}", PRODUCT
 
     def _power(
         self, base: Expression, exponent: Expression, name: Callable[[Symbol], str] | None
     ) -> str:
-        written = self._write(base, name, _ATOM)
+        written = self._write(base, name, ATOM)
         if isinstance(exponent, Constant) and exponent.number in (2, 3):
             return written + ("²" if exponent.number == 2 else "³")
-        return f"{written}^{self._write(exponent, name, _ATOM)}"
+        return f"{written}^{self._write(exponent, name, ATOM)}"
 
     def _brackets(self, text: str) -> str:
         return f"({text})"
@@ -165,73 +164,6 @@ class Notation:
 
     def _holds(self, left: str, relation: str, right: str) -> str:
         return f"[{left} {relation} {right}]"
-
-
-class Latex(Notation):
-    """LaTeX for mathematical mode, with amsmath."""
-
-    times = r" \cdot "
-    of_terms = r"\ \text{from}\ "
-
-    def symbol(self, symbol: Symbol) -> str:
-        """Return a symbol with its layer and indices."""
-        if symbol.is_name:
-            return rf"\text{{{latex_text(shortened_name(symbol.base))}}}"
-        layer = "" if symbol.layer is None else f"^{{({symbol.layer})}}"
-        index = ",".join(map(str, symbol.index))
-        if symbol.row is not None:
-            index += f";{symbol.row}"
-        return latex_symbol(symbol.base, layer + (f"_{{{index}}}" if index else ""))
-
-    def base(self, symbol: Symbol) -> str:
-        """Return a symbol without its layer and indices."""
-        if symbol.is_name:
-            return self.symbol(symbol)
-        return latex_symbol(symbol.base)
-
-    def _number_text(self, text: str) -> str:
-        mantissa, _, exponent = text.partition("e")
-        return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else text
-
-    def _quotient(
-        self, over: Expression, under: Expression, name: Callable[[Symbol], str] | None
-    ) -> tuple[str, int]:
-        upper, lower = self._write(over, name, _SUM), self._write(under, name, _SUM)
-        return rf"\frac{{{upper}}}{{{lower}}}", _POWER
-
-    def _power(
-        self, base: Expression, exponent: Expression, name: Callable[[Symbol], str] | None
-    ) -> str:
-        written = self._write(base, name, _ATOM)
-        if re.search(r"\\times|\\frac|[_^]", written) and not written.startswith(r"\left"):
-            symbol = name is not None and r"\frac" not in written
-            written = f"{{{written}}}" if symbol else self._brackets(written)
-        return f"{written}^{{{self._write(exponent, name, _SUM)}}}"
-
-    def _brackets(self, text: str) -> str:
-        return rf"\left({text}\right)"
-
-    def _rest(self, text: str) -> str:
-        value, _, words = text.partition(self.of_terms)
-        return rf"\left({value}{self.of_terms}\text{{{words}}}\right)"
-
-    def _sign(self, sign: str) -> str:
-        return latex_symbol(sign)
-
-    def _call(self, function: str, arguments: Sequence[str]) -> str:
-        inner = ", ".join(arguments)
-        if function == "sqrt":
-            return rf"\sqrt{{{inner}}}"
-        if function == "abs":
-            return rf"\left|{inner}\right|"
-        if function == "floor":
-            return rf"\left\lfloor {inner} \right\rfloor"
-        named = _LATEX_FUNCTIONS.get(function, rf"\operatorname{{{function}}}")
-        return rf"{named}\left({inner}\right)"
-
-    def _holds(self, left: str, relation: str, right: str) -> str:
-        sign = {"≤": r"\le"}.get(relation, relation)
-        return rf"\left[{left} {sign} {right}\right]"
 
 
 class Words(Notation):
@@ -255,16 +187,16 @@ class Words(Notation):
     def _quotient(
         self, over: Expression, under: Expression, name: Callable[[Symbol], str] | None
     ) -> tuple[str, int]:
-        upper, lower = self._write(over, name, _PRODUCT), self._write(under, name, _POWER)
-        return f"{upper} divided by {lower}", _PRODUCT
+        upper, lower = self._write(over, name, PRODUCT), self._write(under, name, POWER)
+        return f"{upper} divided by {lower}", PRODUCT
 
     def _power(
         self, base: Expression, exponent: Expression, name: Callable[[Symbol], str] | None
     ) -> str:
-        written = self._write(base, name, _ATOM)
+        written = self._write(base, name, ATOM)
         if isinstance(exponent, Constant) and exponent.number in (2, 3):
             return f"{written} {'squared' if exponent.number == 2 else 'cubed'}"
-        return f"{written} to the power of {self._write(exponent, name, _ATOM)}"
+        return f"{written} to the power of {self._write(exponent, name, ATOM)}"
 
     def _call(self, function: str, arguments: Sequence[str]) -> str:
         return f"{_spoken(function)} ({', '.join(arguments)})"
@@ -278,17 +210,6 @@ def _spoken(function: str) -> str:
     return _SPOKEN.get(function, f"the {function} of")
 
 
-_LATEX_FUNCTIONS: Mapping[str, str] = {
-    "tanh": r"\tanh",
-    "exp": r"\exp",
-    "log": r"\log",
-    "log2": r"\log_{2}",
-    "cos": r"\cos",
-    "sin": r"\sin",
-    "max": r"\max",
-    "min": r"\min",
-    "Φ⁻¹": r"\Phi^{-1}",
-}
 _SPOKEN: Mapping[str, str] = {
     "sqrt": "the square root of",
     "exp": "e to the power of",
@@ -309,87 +230,6 @@ _RELATIONS: Mapping[str, str] = {
     "=": "equal to",
     "≤": "at most",
 }
-_LATEX_SYMBOLS: Mapping[str, str] = {
-    "delta": r"\delta",
-    "η": r"\eta",
-    "γ": r"\gamma",
-    "β": r"\beta",
-    "ε": r"\varepsilon",
-    "μ": r"\mu",
-    "Π": r"\Pi",
-    "Δ": r"\Delta",
-    "π": r"\pi",
-    "m̂": r"\hat{m}",
-    "v̂": r"\hat{v}",
-    "|g|": r"\left|g\right|",
-    "|u|": r"\left|u\right|",
-    "ΔL": r"\Delta L",
-    "t - y": r"e",
-    "g·g_before": r"s",
-}
-
-
-def latex_symbol(base: str, place: str = "") -> str:
-    """Return the base of a symbol in LaTeX, with its layer and indices where they belong.
-
-    Those of a derivative are of what it is by, those of a function's value of its argument.
-    """
-    if base not in _LATEX_SYMBOLS:
-        if derivative := re.fullmatch(r"dL/d(.+)", base):
-            return rf"\frac{{\partial L}}{{\partial {latex_symbol(derivative[1], place)}}}"
-        if value := re.fullmatch(r"(f'?)\((.)\)", base):
-            return rf"{value[1]}\left({latex_symbol(value[2], place)}\right)"
-    symbol = _latex_base(base)
-    return f"{symbol if _is_bare(symbol) or not place else f'{{{symbol}}}'}{place}"
-
-
-def _is_bare(symbol: str) -> bool:
-    """Return whether a symbol in LaTeX takes an index without braces around it."""
-    return re.fullmatch(r"\\?[A-Za-z]+", symbol) is not None
-
-
-def _latex_base(base: str) -> str:
-    if base in _LATEX_SYMBOLS:
-        return _LATEX_SYMBOLS[base]
-    if base.endswith("'"):
-        bare = base.rstrip("'")
-        return latex_symbol(bare) + "'" * (len(base) - len(bare))
-    if average := re.fullmatch(r"mean\((.+)\)", base):
-        inner = average[1].replace("·", r" \cdot ")
-        return rf"\operatorname{{mean}}\left({inner}\right)"
-    name, _, index = base.partition("_")
-    if index:
-        return rf"{latex_symbol(name)}_{{\text{{{latex_text(index)}}}}}"
-    if numbered := re.fullmatch(r"([A-Za-z])(\d+)", base):
-        return f"{numbered[1]}_{{{numbered[2]}}}"
-    return base if len(base) == 1 else rf"\text{{{latex_text(base)}}}"
-
-
-def latex_text(text: str) -> str:
-    """Return any text for LaTeX; characters beyond it are named by their code."""
-    special = {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-        **{mark: rf"\textsuperscript{{{k}}}" for mark, k in zip("²³", "23", strict=True)},
-        "½": "1/2",
-        "·": r"$\cdot$",
-        "η": r"$\eta$",
-        "Σ": r"$\Sigma$",
-    }
-    return "".join(
-        special.get(mark)
-        or (
-            mark if mark.isascii() or (ord(mark) < 256 and mark.isalpha()) else f"U+{ord(mark):04X}"
-        )
-        for mark in " ".join(text.split())
-        if mark.isprintable()
-    )
 
 
 def plain_number(value: float, digits: int) -> str:

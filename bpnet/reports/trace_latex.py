@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from bpnet.reports.notation import Latex, latex_text, shortened_name
+from bpnet.reports.latex_notation import Latex, latex_text
+from bpnet.reports.notation import shortened_name
 from bpnet.reports.trace import title
 from bpnet.tracing.structure import Number, Section, Summary
 from bpnet.workflows.trace import Trace

@@ -4,9 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from bpnet.engine.component import Array
 from bpnet.engine.optimizers import (
     Adagrad,
     Adam,
@@ -21,7 +18,6 @@ from bpnet.engine.optimizers import (
     Rprop,
 )
 from bpnet.engine.optimizers.adam import DecoupledDecay
-from bpnet.engine.optimizers.muon import COEFFICIENTS
 from bpnet.tracing.expressions import (
     ONE,
     ZERO,
@@ -37,7 +33,6 @@ from bpnet.tracing.expressions import (
     root,
     square,
     times,
-    total,
 )
 
 
@@ -118,33 +113,33 @@ def update(optimizer: Optimizer, entry: ParameterEntry) -> Iterator[Line]:
 
 
 def _gradient_descent(_optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
-    yield _moved(e, times(e.rate, e.g))
+    yield moved(e, times(e.rate, e.g))
 
 
 def _momentum(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     velocity = e.of("v'", e.after["velocity"])
     yield "velocity", velocity, _kept(optimizer.momentum, e.of("v", e.before["velocity"]), e.g)
-    yield _moved(e, times(e.rate, velocity))
+    yield moved(e, times(e.rate, velocity))
 
 
 def _nesterov(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     velocity = e.of("v'", e.after["velocity"])
     yield "velocity", velocity, _kept(optimizer.momentum, e.of("v", e.before["velocity"]), e.g)
     ahead = plus(e.g, times(Constant(optimizer.momentum), velocity))
-    yield _moved(e, times(e.rate, ahead))
+    yield moved(e, times(e.rate, ahead))
 
 
 def _rmsprop(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     v = e.of("v'", e.after["square"])
     old = e.of("v", e.before["square"])
-    yield "mean square", v, _averaged(optimizer.decay, old, square(e.g))
-    yield _moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
+    yield "mean square", v, averaged(optimizer.decay, old, square(e.g))
+    yield moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
 
 
 def _adagrad(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     v = e.of("v'", e.after["square"])
     yield "sum of squares", v, plus(e.of("v", e.before["square"]), square(e.g))
-    yield _moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
+    yield moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
 
 
 def _moments(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, Quantity, list[Line]]:
@@ -156,8 +151,8 @@ def _moments(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, Quantity, lis
         m,
         v,
         [
-            ("mean gradient", m, _averaged(optimizer.beta_1, old_m, e.g)),
-            ("mean square", v, _averaged(optimizer.beta_2, old_v, square(e.g))),
+            ("mean gradient", m, averaged(optimizer.beta_1, old_m, e.g)),
+            ("mean square", v, averaged(optimizer.beta_2, old_v, square(e.g))),
         ],
     )
 
@@ -175,10 +170,10 @@ def _adam(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     m_line = _corrected(e, "m̂", "corrected mean gradient", m, optimizer.beta_1)
     v_line = _corrected(e, "v̂", "corrected mean square", v, optimizer.beta_2)
     yield from (m_line, v_line)
-    start, shrinking = _decayed(optimizer, e)
+    start, shrinking = decayed(optimizer, e)
     yield from shrinking
     step = times(e.rate, _scaled(m_line[1], v_line[1], optimizer.epsilon))
-    yield _moved(e, step, start)
+    yield moved(e, step, start)
 
 
 def _nadam(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
@@ -206,7 +201,7 @@ def _nadam(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
         over(times(minus(ONE, now[1]), e.g), minus(ONE, product)),
         over(times(following[1], m), minus(ONE, times(product, following[1]))),
     )
-    yield _moved(e, times(e.rate, _scaled(ahead, v_line[1], optimizer.epsilon)))
+    yield moved(e, times(e.rate, _scaled(ahead, v_line[1], optimizer.epsilon)))
 
 
 def _rprop(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
@@ -229,14 +224,14 @@ def _rprop(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     step = times(size, call("sign", e.g))
     if turned:
         step = times(size, ZERO)
-    yield _moved(e, step)
+    yield moved(e, step)
 
 
 def _kept(share: float, old: Expression, new: Expression) -> Expression:
     return plus(times(Constant(share), old), new)
 
 
-def _averaged(share: float, old: Expression, new: Expression) -> Expression:
+def averaged(share: float, old: Expression, new: Expression) -> Expression:
     """Return share·old + (1 - share)·new."""
     return plus(times(Constant(share), old), times(minus(ONE, Constant(share)), new))
 
@@ -246,7 +241,7 @@ def _scaled(direction: Expression, squares: Quantity, epsilon: float) -> Express
     return over(direction, plus(root(squares), Constant(epsilon)))
 
 
-def _decayed(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, list[Line]]:
+def decayed(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, list[Line]]:
     """Return the entry after weight decay, with its line where it decays."""
     if not isinstance(optimizer, DecoupledDecay) or not e.decays or not optimizer.weight_decay:
         return e.w, []
@@ -258,7 +253,7 @@ def _decayed(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, list[Line]]:
     return shrunk, [("shrunk parameter", shrunk, equation)]
 
 
-def _moved(e: ParameterEntry, step: Expression, start: Quantity | None = None) -> Line:
+def moved(e: ParameterEntry, step: Expression, start: Quantity | None = None) -> Line:
     """Return the line of the new parameter: where it starts, less the step."""
     new = Quantity(Symbol(e.w.symbol.base + "'", e.w.symbol.index, e.w.symbol.layer), e.new)
     return "new parameter", new, minus(e.w if start is None else start, step)
@@ -276,100 +271,3 @@ _UPDATES: Mapping[type, Callable[[Any, ParameterEntry], Iterator[Line]]] = {
     NAdam: _nadam,
     Rprop: _rprop,
 }
-
-
-class MatrixUpdate:
-    """Muon's step of one matrix: its numbers that all entries share, and those of an entry."""
-
-    def __init__(
-        self, optimizer: Muon, sign: str, layer: int, gradient: Array, slots: Mapping[str, Array]
-    ) -> None:
-        self._optimizer, self._sign, self._layer = optimizer, sign, layer
-        share = optimizer.momentum
-        self._g, self._m = gradient, slots["mean"]
-        self._u = share * self._m + (1 - share) * gradient
-        self._rows, self._columns = gradient.shape
-        self._norm = float(np.sqrt((self._u**2).sum()))
-        self._transposed = self._rows > self._columns
-        x = self._u / (self._norm + 1e-7)
-        x = x.T if self._transposed else x
-        a, b, c = COEFFICIENTS
-        self._states, self._grams = [x], list[tuple[Array, Array]]()
-        for _ in range(optimizer.iterations):
-            gram = x @ x.T
-            mixed = b * gram + c * (gram @ gram)
-            self._grams.append((gram, mixed))
-            x = a * x + mixed @ x
-            self._states.append(x)
-
-    def _of(self, base: str, value: Any, *index: int) -> Quantity:
-        return Quantity(Symbol(base, tuple(i + 1 for i in index), self._layer), float(value))
-
-    def first_lines(self, e: ParameterEntry) -> Iterator[Line]:
-        """Yield the averages of an entry, which the length of the whole matrix scales."""
-        share = self._optimizer.momentum
-        m, old = e.of("m'", e.after["mean"]), e.of("m", e.before["mean"])
-        yield "mean gradient", m, _averaged(share, old, e.g)
-        u = e.of("u", self._u[e.index])
-        yield "step before scaling", u, _averaged(share, m, e.g)
-
-    def norm(self) -> Line:
-        """Return |u|."""
-        squares = [
-            square(self._of("u", self._u[index], *index)) for index in np.ndindex(self._u.shape)
-        ]
-        return "length of u", self._of("|u|", self._norm), root(total(squares))
-
-    @property
-    def iterations(self) -> int:
-        """The number of iterations."""
-        return len(self._grams)
-
-    def products(self, number: int) -> Iterator[Line]:
-        """Yield G and B of an iteration, counted from 1."""
-        _, b, c = COEFFICIENTS
-        gram, mixed = self._grams[number - 1]
-        short, columns = range(len(gram)), range(self._states[0].shape[1])
-        for o in short:
-            for k in short:
-                rows = [
-                    times(self._x(number - 1, o, i), self._x(number - 1, k, i)) for i in columns
-                ]
-                yield "product of rows", self._of("G", gram[o, k], o, k), total(rows)
-        for o in short:
-            for k in short:
-                squares = [
-                    times(self._of("G", gram[o, j], o, j), self._of("G", gram[j, k], j, k))
-                    for j in short
-                ]
-                equation = plus(
-                    times(Constant(b), self._of("G", gram[o, k], o, k)),
-                    times(Constant(c), total(squares)),
-                )
-                yield "mixture", self._of("B", mixed[o, k], o, k), equation
-
-    def _x(self, state: int, o: int, i: int) -> Quantity:
-        return self._of(f"X_{state}", self._states[state][o, i], o, i)
-
-    def entry(self, e: ParameterEntry, number: int) -> Line:
-        """Return an entry of X after an iteration; 0 is its start."""
-        row, column = e.index
-        o, i = (column, row) if self._transposed else (row, column)
-        if number == 0:
-            length = plus(self._of("|u|", self._norm), Constant(1e-7))
-            return "scaled entry", self._x(0, o, i), over(e.of("u", self._u[e.index]), length)
-        _, mixed = self._grams[number - 1]
-        terms = [
-            times(self._of("B", mixed[o, k], o, k), self._x(number - 1, k, i))
-            for k in range(len(mixed))
-        ]
-        rotated = plus(times(Constant(COEFFICIENTS[0]), self._x(number - 1, o, i)), total(terms))
-        return "orthogonal entry", self._x(number, o, i), rotated
-
-    def last_lines(self, e: ParameterEntry) -> Iterator[Line]:
-        """Yield the weight decay of an entry, and its new value."""
-        start, shrinking = _decayed(self._optimizer, e)
-        yield from shrinking
-        size = times(Constant(0.2), root(Constant(float(max(self._rows, self._columns)))))
-        last = self.entry(e, self.iterations)[1]
-        yield _moved(e, times(e.rate, size, last), start)

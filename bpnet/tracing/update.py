@@ -26,7 +26,8 @@ from bpnet.tracing.expressions import (
     total,
 )
 from bpnet.tracing.layers import LayerEquations, largest, left_out, parameter_sign
-from bpnet.tracing.optimizers import Line, MatrixUpdate, ParameterEntry, update
+from bpnet.tracing.matrix_update import MatrixUpdate
+from bpnet.tracing.optimizers import Line, ParameterEntry, update
 from bpnet.tracing.structure import Entry, Number, Place
 
 MAX_WEIGHTS = 16

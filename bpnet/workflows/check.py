@@ -19,7 +19,6 @@ from bpnet.checks.leaks import Leak, find_leaks
 from bpnet.checks.missing_words import gap_warnings
 from bpnet.checks.parts import part_findings
 from bpnet.checks.sampling import column_cells, max_rows, sample_rows
-from bpnet.checks.timing import seconds_per_epoch
 from bpnet.checks.values import value_findings
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.expand import preset_of, takes_default_layers
@@ -30,20 +29,21 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
-from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.models.build import build_model
-from bpnet.models.model import Model
-from bpnet.models.training_metrics import training_metrics
-from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import FittedDataset, fit_dataset
 from bpnet.preparation.preset import open_with_preset
-from bpnet.preparation.row_store import Storage
 from bpnet.preparation.row_times import TimeRange, time_ranges
 from bpnet.preparation.split import split_dataset
 from bpnet.preparation.training_folds import without_validation
-from bpnet.workflows.members_plan import MembersPlan, plan_members
+from bpnet.workflows.members_plan import plan_members
+from bpnet.workflows.training_cost import (
+    Cost,
+    MemberCost,
+    member_costs,
+    sampled_rows,
+    training_cost,
+)
 
 
 @dataclass(frozen=True)
@@ -75,35 +75,6 @@ class Sampled:
 
     columns: int
     parts: dict[Part, int]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The memory, disk space and time that a training needs."""
-
-    storage: Storage
-    encoded_bytes: int
-    parameter_bytes: int
-    """For the parameters, their gradient and copies, and the optimizer's state."""
-    seconds_per_epoch: float
-    epochs: int
-
-    @property
-    def seconds(self) -> float:
-        """The time of all epochs, unless the training stops early."""
-        return self.seconds_per_epoch * self.epochs
-
-
-@dataclass(frozen=True)
-class MemberCost:
-    """A kind of network that trains on folds: its size, and what its networks need together."""
-
-    name: str
-    networks: int
-    inputs: int
-    parameters: int
-    """The parameters of each of its networks."""
-    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -178,9 +149,9 @@ def check_dataset(loaded: LoadedConfig) -> DatasetCheck:
         plan = plan_members(replace(opened, loaded=without_validation(opened.loaded)))
         fitted = plan.members[0]
     split, target_values = fitted.split, fitted.split.target_values
-    prepared = _encoded(fitted, config.seed)
+    prepared = sampled_rows(fitted, config.seed)
     model = build_model(prepared)
-    members = [] if plan is None else _member_costs(plan, prepared, model)
+    members = [] if plan is None else member_costs(plan, prepared, model)
     seed = config.seed
     most = max_rows(len(split.table.columns))
     looked_at, tested = (sample_rows(split.parts[part], most, seed) for part in ("train", "test"))
@@ -236,7 +207,7 @@ def check_dataset(loaded: LoadedConfig) -> DatasetCheck:
         inputs=fitted.encoder.width,
         outputs=prepared.outputs,
         parameters=model.network.theta.shape[1],
-        cost=members[0].cost if members else _cost(fitted, prepared, model, None),
+        cost=members[0].cost if members else training_cost(fitted, prepared, model, None),
         members=members,
         refit=config.refit,
     )
@@ -265,76 +236,6 @@ def _shared_rows(
         return [], [few_different_rows(len(keys), len(keys) - repeated)]
     keys_of = {part: keys[np.searchsorted(rows, parts[part])] for part in parts}
     return find_shared_rows(keys_of, parts), []
-
-
-def _encoded(fitted: FittedDataset, seed: int) -> EncodedDataset:
-    """Encode the rows in memory: all of them, or a sample where training keeps them on disk."""
-    if fitted.storage == "disk":
-        most = max_rows(fitted.encoder.width)
-        parts = {part: sample_rows(rows, most, seed) for part, rows in fitted.split.parts.items()}
-        fitted = replace(fitted, split=replace(fitted.split, parts=parts), storage="memory")
-    return encode_dataset(fitted)
-
-
-def _member_costs(plan: MembersPlan, prepared: EncodedDataset, model: Model) -> list[MemberCost]:
-    """Return the cost of each member; the first is encoded and built already."""
-    costs, config = list[MemberCost](), plan.loaded.config
-    draws = [config.draws] if config.members is None else [one.draws for one in config.members]
-    for name, fitted, drawn in zip(plan.names, plan.members, draws, strict=True):
-        if costs:
-            prepared = _encoded(fitted, plan.config.seed)
-            model = build_model(prepared)
-        cost = _cost(fitted, prepared, model, plan)
-        costs.append(
-            MemberCost(
-                name=name,
-                networks=len(model.description.seeds) * drawn,
-                inputs=fitted.encoder.width,
-                parameters=model.network.theta.shape[1],
-                cost=replace(  # drawn settings train as more networks in the same pass
-                    cost,
-                    parameter_bytes=cost.parameter_bytes * drawn,
-                    seconds_per_epoch=cost.seconds_per_epoch * drawn,
-                ),
-            )
-        )
-    return costs
-
-
-def _cost(
-    fitted: FittedDataset, prepared: EncodedDataset, model: Model, plan: MembersPlan | None
-) -> Cost:
-    """Return what a network needs, or those of all folds together."""
-    training, theta = prepared.config.training, model.network.theta
-    optimizer = training.optimizer
-    # theta, its gradient, the best epoch's, and those before the last step
-    copies = 4 + len(optimizer.slots) + optimizer.work_arrays
-    train: Rows | ReplicaRows = prepared.rows["train"]
-    validation: Rows | ReplicaRows | None = prepared.rows.get("validation")
-    rows = len(fitted.split.parts["train"])
-    if plan is not None:
-        folds, numbers, encoded = plan.folds.folds, prepared.parts["train"], prepared.rows["train"]
-        train, validation = (
-            ReplicaRows(
-                encoded, [np.flatnonzero(np.isin(numbers, fold.parts[part])) for fold in folds]
-            )
-            for part in ("train", "test")
-        )
-        rows = max(len(fold.parts["train"]) for fold in folds)
-    return Cost(
-        storage=fitted.storage,
-        encoded_bytes=fitted.bytes,
-        parameter_bytes=copies * theta.nbytes,
-        seconds_per_epoch=seconds_per_epoch(
-            training,
-            model.network,
-            train,
-            validation,
-            training_metrics(model.description),
-            rows,
-        ),
-        epochs=training.epochs,
-    )
 
 
 def _format(table: Table, config: Config) -> TableFormat:

@@ -48,7 +48,8 @@ from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.optimizers import AnyOptimizer
 from bpnet.engine.schedules import AnySchedule, OneCycle, StepDecay
-from bpnet.reports.notation import Latex, Notation, Words
+from bpnet.reports.latex_notation import Latex
+from bpnet.reports.notation import Notation, Words
 from bpnet.tracing import activations, explain, optimizers
 from bpnet.tracing.cells import Cell
 from bpnet.tracing.expressions import Constant, Expression, Quantity, Rest

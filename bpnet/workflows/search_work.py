@@ -15,7 +15,7 @@ from bpnet.integrations import engines, optuna
 from bpnet.messages import counted, shell_path
 from bpnet.models.threads import permitted_threads
 from bpnet.runs.study import Drawn, Generation, StudyFolder
-from bpnet.runs.study_processes import Workers
+from bpnet.runs.study_processes import Workers, processes_alive
 from bpnet.runs.trial_log import Trial, TrialStore
 from bpnet.workflows.interruption import SignalInterrupt
 from bpnet.workflows.saved_study import (
@@ -51,6 +51,7 @@ class SearchWork:
     watcher: SearchWatcher
     store: TrialStore = field(init=False)
     clock: Clock = field(init=False)
+    _warned: bool = False
 
     def run(self) -> SearchResult:
         """Search to the end, and train the best; see `search`."""
@@ -88,6 +89,7 @@ class SearchWork:
     def _work(self, workers: Workers) -> None:
         """Train one pass after another, until there is nothing left to do."""
         pause = _PAUSE
+        self._warn_of_idle(engines.jobs())
         while True:
             with self.study.lock():
                 trials = self.store.read()
@@ -100,6 +102,7 @@ class SearchWork:
             if task is None:
                 return
             if not isinstance(task, _Task):
+                self._warn_of_idle(processes_alive(self.study))
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
@@ -119,6 +122,17 @@ class SearchWork:
                 )
                 self._note(found)
             workers.take(None)
+
+    def _warn_of_idle(self, processes: int) -> None:
+        """Warn once if there are more processes than passes of a generation."""
+        passes = self.plan.settings.passes
+        if processes <= passes or self._warned:
+            return
+        self._warned = True
+        self.watcher.warn(
+            f"of {processes} processes {processes - passes} must wait: {counted(passes, 'pass')} "
+            f"train at a time; a new study can have more: --set search.passes={processes}"
+        )
 
     def _free(self, task: "_Task", trials: Sequence[Trial], workers: Workers) -> list["_Task"]:
         """Return the passes of a task's generation that nobody trains."""

@@ -105,9 +105,11 @@ def test_a_search_has_its_passes_trained_by_workers(tmp_path, monkeypatch):
     alone, shared = (folder(tmp_path / name, more) for name in ("alone", "shared"))
     words = ("search", "c.yaml", "--trials", "12")
     said = bpnet(*words, cwd=alone)
-    processes = Processes(monkeypatch, 2)
+    processes = Processes(monkeypatch, 3)
     again = bpnet(*words, cwd=shared)
     assert (said.code, again.code, processes.tasks) == (0, 0, 4), again.err
+    assert "of 3 processes 1 must wait: 2 passes" in again.err
+    assert "wait" not in said.err
     assert trials_of(shared) == trials_of(alone)
 
 

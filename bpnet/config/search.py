@@ -164,14 +164,14 @@ class Search(Component):
     out. By default those of the config, else its validation rows. Example: `folds: 5`.
     """
     draws: int | None = number(None, ge=1, le=1000)
-    """Trials of one pass: they have one shape, and train as replicas. By default 32, and down to 8
-    where they train for long or there are few trials. Example: `draws: 16`.
+    """Trials of one pass: they have one shape, and train as replicas. By default 8.
+    Example: `draws: 16`.
     """
     passes: int = number(2, ge=1, le=1000)
     """Passes drawn at a time, each with a shape: what they find is known to the next ones. As many
     processes can share the work. Example: `passes: 8`.
     """
-    rungs: int = number(2, ge=0, le=10)
+    rungs: int = number(3, ge=0, le=10)
     """Times within a training at which the worst trials stop. With 0 all train to the end.
     Example: `rungs: 1`.
     """

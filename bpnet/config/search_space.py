@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.pack_draws import DROPOUT
 from bpnet.config.search import Dimension
+from bpnet.config.sobol import SobolSequence
 from bpnet.config.source import Source
 from bpnet.engine.randomness import Purpose, generator
 
@@ -136,14 +137,13 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class EvenSampler:
-    """Draws that learn from nothing: at random, or spread evenly by a scrambled Sobol sequence.
-
-    Sobol 1967, scrambled as by Owen 1998.
-    """
+    """Draws that learn from nothing: at random, or spread evenly by a Sobol sequence."""
 
     space: Space
     seed: int
     sobol: bool
+    _sequences: dict[int, SobolSequence] = field(default_factory=dict, compare=False, repr=False)
+    """The sequence of each stream of draws."""
 
     def shape(self, number: int) -> dict[str, Any]:
         """Draw the values of the keys of a shape."""
@@ -167,13 +167,10 @@ class EvenSampler:
         if not self.sobol:
             rng = generator(self.seed, Purpose.SETTINGS, number, stream)
             return {key: rng.random() for key in keys}
-        from scipy.stats import qmc  # deferred: its import takes a while
-
-        points = qmc.Sobol(len(keys), seed=generator(self.seed, Purpose.SETTINGS, 0, stream))
-        if number:
-            points.fast_forward(number)
-        point = points.random(1)[0]
-        return dict(zip(keys, point.tolist(), strict=True))
+        if stream not in self._sequences:
+            rng = generator(self.seed, Purpose.SETTINGS, 0, stream)
+            self._sequences[stream] = SobolSequence(len(keys), rng)
+        return dict(zip(keys, self._sequences[stream].point(number), strict=True))
 
 
 @dataclass

@@ -56,13 +56,21 @@ class LearningSampler:
 
     Bergstra et al. 2011; of several at a time, those without a score count as bad. It is a function
     of the trials, the seed and the generation, and its draws of their order. A pass has one shape,
-    so that there are few of these and it would keep to the first: every other one is drawn evenly.
+    so that there are few of these and it would keep to the first: every other one is drawn evenly,
+    after the `evenly` ones of the first generation.
     """
 
     def __init__(
-        self, space: Space, trials: Sequence[Trial], *, maximizes: bool, seed: int, generation: int
+        self,
+        space: Space,
+        trials: Sequence[Trial],
+        *,
+        maximizes: bool,
+        seed: int,
+        generation: int,
+        evenly: int,
     ) -> None:
-        self._space = space
+        self._space, self._evenly = space, evenly
         self._even = EvenSampler(space, seed, sobol=True)
         rng = generator(seed, Purpose.SETTINGS, generation, 1000)
         with _silent() as optuna:
@@ -79,7 +87,8 @@ class LearningSampler:
     def shape(self, number: int) -> dict[str, Any]:
         """Draw the values of the keys of a shape."""
         if number % 2:
-            return self._even.shape(number)
+            # the next point: of every other one of a Sobol sequence a coordinate keeps to one half
+            return self._even.shape(self._evenly + number // 2 - self._evenly // 2)
         with _silent() as optuna:
             self._study.sampler = self._sampler
             trial = self._study.ask()

@@ -1,9 +1,9 @@
 """A pass of a search: trials of one shape that train as replicas, of which the worst stop early.
 
-At each rung, a number of epochs, only those trials go on that are among the best of their pass, and
-among the best of all that have reached this rung in earlier generations: successive halving
-(Jamieson and Talwalkar 2016), with the memory of its asynchronous kin (Li et al. 2020). What a pass
-finds depends on its trials and on earlier generations, not on when it trains or where.
+At each rung, a number of epochs, only those trials go on that are among the best of all that have
+reached it, in their pass or in earlier generations: successive halving (Jamieson and Talwalkar
+2016), with the memory of its asynchronous kin (Li et al. 2020). What a pass finds depends on its
+trials and on earlier generations, not on when it trains or where.
 """
 
 import math
@@ -265,18 +265,15 @@ class _GroupTraining:
             fitting.stop(np.repeat(stops, self._each))
 
     def _best(self, costs: Array, rung: int) -> Array:
-        """Return the mask of the trials that are among the best of the pass, and of all so far."""
-        sign, reduction = self._sign, self._plan.settings.reduction
+        """Return the mask of the trials that are among the best that have reached a rung so far."""
         candidates = np.where(self._halved | ~np.isfinite(costs), np.inf, costs)
         finite = candidates[np.isfinite(candidates)]
         earlier = self._earlier[rung] if rung < len(self._earlier) else []
-        everything = np.concatenate([finite, sign * np.array(earlier, float)])
-        limits = [
-            np.sort(values)[math.ceil(len(values) / reduction) - 1]
-            for values in (finite, everything)
-            if len(values)
-        ]
-        return np.asarray(candidates <= min(limits, default=np.inf)) & np.isfinite(candidates)
+        reached = np.sort(np.concatenate([finite, self._sign * np.array(earlier, float)]))
+        if not len(reached):
+            return np.zeros(len(candidates), np.bool_)
+        limit = reached[math.ceil(len(reached) / self._plan.settings.reduction) - 1]
+        return np.asarray(candidates <= limit) & np.isfinite(candidates)
 
     @property
     def _sign(self) -> float:

@@ -18,19 +18,15 @@ from bpnet.errors import ConfigError
 from bpnet.integrations import optuna
 from bpnet.messages import closest_match, did_you_mean, listed
 from bpnet.preparation.preset import open_with_preset
-from bpnet.workflows.search_rows import PreparedRows, TrialRows
+from bpnet.workflows.search_rows import TrialRows
 
 _DRAWN = ("architecture", "training", "dataset.preprocessing", "dataset.features")
 """The keys that may be drawn, and those inside them."""
 _LOSSES = ("training.loss", "dataset.preprocessing.target")
 """The keys with which losses of trials are not comparable."""
 _SECTION = "search"
-FEWEST_DRAWS, MOST_DRAWS = 8, 32
-"""Trials of a pass, if the config says nothing."""
-_OPERATIONS = 3e11
-"""Operations of a pass in which every trial trains to the end: a minute of a core, about."""
-_GENERATIONS = 4
-"""Generations of a number of trials, at least."""
+DRAWS = 8
+"""Trials of a pass, if the config says nothing: with more, only tiny networks train faster."""
 MOST_TRIALS = 128
 """Trials of a search without a number and without a budget."""
 
@@ -98,25 +94,9 @@ def plan_search(source: Source) -> tuple[SearchPlan, TrialRows, list[str]]:
     trials = settings.trials
     if trials is None and settings.budget is None:
         trials = MOST_TRIALS
-    draws = settings.draws or _suited_draws(rows.prepared(first), trials, settings.passes)
+    draws = settings.draws or DRAWS
     settings = replace(settings, sampler=sampler, trials=trials, space={}, seed=seed, draws=draws)
     return SearchPlan(base, settings, space, metric, seed), rows, notes
-
-
-def _suited_draws(prepared: PreparedRows, trials: int | None, passes: int) -> int:
-    """Return how many trials a pass has: fewer where one takes long, or few are to be drawn.
-
-    So there are several generations, of which the later know what the earlier have found.
-    """
-    resolved = prepared.fitted.resolved
-    config, rows = resolved.config, len(prepared.fitted.split.parts["train"])
-    parameters = prepared.description(resolved).network().theta.size
-    # a multiplication and an addition forward, two of each backward
-    operations = 6 * parameters * rows * config.training.epochs * config.networks_each
-    most = int(_OPERATIONS / max(operations, 1))
-    if trials is not None:
-        most = min(most, trials // (_GENERATIONS * passes))
-    return max(FEWEST_DRAWS, min(MOST_DRAWS, most))
 
 
 def _refuse_ensembles(loaded: LoadedConfig) -> None:

@@ -265,6 +265,7 @@ class SearchWork:
                 maximizes=plan.maximizes,
                 seed=plan.seed,
                 generation=generation,
+                evenly=plan.settings.passes,
             )
         return EvenSampler(plan.space, plan.seed, sobol=plan.settings.sampler != "random")
 

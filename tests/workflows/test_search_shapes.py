@@ -68,7 +68,9 @@ def test_shapes_are_tried_beside_those_that_were_good() -> None:
         sampler: Any = EvenSampler(space, 0, sobol=True)
         if number >= 2:
             generation = 1 + number // 2
-            sampler = LearningSampler(space, trials, maximizes=False, seed=0, generation=generation)
+            sampler = LearningSampler(
+                space, trials, maximizes=False, seed=0, generation=generation, evenly=2
+            )
         shape = sampler.shape(number)
         shapes.append(tuple(shape.values()))
         for _ in range(16):
@@ -79,6 +81,21 @@ def test_shapes_are_tried_beside_those_that_were_good() -> None:
     assert len(set(shapes)) >= 5
     assert len({units for units, _ in shapes}) >= 4
     assert {activation for _, activation in shapes} == set(activations)
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3, 8])
+def test_each_value_of_each_key_is_tried_whatever_was_good(passes: int) -> None:
+    pytest.importorskip("optuna")
+    keys = ["a", "b", "c", "d"]
+    space = Space({key: Dimension(choices=[0, 1]) for key in keys}, tuple(keys))
+    first = EvenSampler(space, 5, sobol=True)
+    sampler = LearningSampler(space, [], maximizes=False, seed=5, generation=2, evenly=passes)
+    later = [number for number in range(passes, passes + 16) if number % 2]
+    shapes = [sampler.shape(number) for number in later]
+    for key in keys:
+        assert [shape[key] for shape in shapes].count(0) in (3, 4, 5)
+    # they go on where the first generation has ended
+    assert shapes == [first.shape(passes + k) for k in range(len(later))]
 
 
 @pytest.mark.parametrize(

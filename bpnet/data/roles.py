@@ -125,7 +125,7 @@ def detect_role(
             )
     if names_rows and not named and detected.role in ("numeric", "categorical"):
         detected = _without_row_names(detected, column, rows)
-    if given is None or given == detected.role:
+    if given is None or (given == detected.role and given != "ignored"):
         return detected
     return DetectedRole(
         given,

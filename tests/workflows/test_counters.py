@@ -65,6 +65,12 @@ def test_a_counter_is_used_if_it_is_the_only_column(tmp_path):
     ]
 
 
+def test_a_counter_that_the_config_leaves_out_is_not_used_though_it_is_the_only_column(tmp_path):
+    write_csv(tmp_path / "t.csv", ["t", "y"], [[k, k * k / 7] for k in range(60)])
+    with pytest.raises(DataError, match="no column is left to learn from"):
+        prepared(tmp_path, "dataset.roles.t=ignored")
+
+
 def test_of_two_counters_the_one_with_a_name_is_used(tmp_path):
     write_csv(tmp_path / "t.csv", ["", "t", "y"], [[k, k, k * k / 7] for k in range(60)])
     assert prepared(tmp_path).encoder.features == ["t"]

@@ -113,7 +113,9 @@ _TIME_NAME = re.compile(
     r"(?i)(.*[_ .-])?(time|date|year|yr|quarter|month|week|day|hour|season|period|t)([_ .-].*)?"
     r"|(year|date|time).*|.*(year|date|time)"
 )
-_YEARS = 1500, 2100
+_YEAR_NAME = re.compile(r"(?i)(.*[_ .-])?(year|yr)([_ .-].*)?|.*year")
+_YEARS = (1500, 2100), (50, 99)
+"""The ranges of years of four digits, and of two."""
 
 
 def is_time_name(name: str) -> bool:
@@ -129,10 +131,12 @@ def is_time(name: str, values: Floats) -> bool:
     values = values[np.isfinite(values)]
     if len(values) < FEWEST_ROWS or len(np.unique(values)) < 3 or not is_time_name(name):
         return False
-    first, last = _YEARS
-    years = ((values >= first) & (values <= last) & (values % 1 == 0)).all()
+    if _YEAR_NAME.fullmatch(name) and (values % 1 == 0).all():
+        lowest, highest = values.min(), values.max()
+        if any(first <= lowest and highest <= last for first, last in _YEARS):
+            return True
     steps = np.diff(values)
-    return bool(years or (steps >= 0).all() or (steps <= 0).all())
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def step_note(name: str, values: Floats) -> str | None:

@@ -168,6 +168,8 @@ def test_an_id_may_have_letters():
         ("time", np.arange(40) // 2 / 12, True),
         ("Month", np.arange(40)[::-1], True),
         ("birth_year", 1950 + np.arange(40) * 7 % 30, True),
+        ("yr", 70 + np.arange(40) * 7 % 29, True),
+        ("years", 70 + np.arange(40) * 7 % 29, False),
         ("year", 5 + np.arange(40) * 7 % 30, False),  # in no order, and no years
         ("time", np.arange(40) * 7 % 30 / 8, False),
         ("distance", np.arange(40.0), False),

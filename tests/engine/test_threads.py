@@ -41,6 +41,7 @@ def _small_tasks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "SMALLEST_STEP", 1)
         patch.setattr(slices, "LEAST_VALUES", 1)
+        patch.setattr(slices, "LEAST_SHORT_VALUES", 1)
         patch.setattr(slices, "SMALLEST_GROUP", 1)
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
         patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
@@ -162,6 +163,13 @@ def test_slices_of_few_values_are_not_cut(monkeypatch):
     monkeypatch.setattr(slices, "LEAST_VALUES", 1000)
     network = Network([Dense(units=64), Dense(units=36)], 20, seeds=[0])  # 50 in the mean
     assert [slices.slice_count(network, rows) for rows in (39, 40, 160)] == [1, 2, 8]
+
+
+def test_layers_of_few_units_are_cut_into_fewer_slices(monkeypatch):
+    monkeypatch.setattr(slices, "LEAST_SHORT_VALUES", 1000)
+    layers = [Dense(units=32), Dense(units=16), Dense(units=12)]  # 20 in the mean
+    network = Network(layers, 4, seeds=[0])
+    assert [slices.slice_count(network, rows) for rows in (99, 100, 200, 400)] == [1, 2, 4, 8]
 
 
 def test_networks_of_many_parameters_are_not_cut(monkeypatch):

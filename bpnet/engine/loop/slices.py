@@ -27,6 +27,9 @@ a step wait for one another for 0.03 ms."""
 LEAST_VALUES = 1 << 13
 """The fewest values of a layer's mean width in a slice. Operations on fewer are so short that
 threads wait for Python's lock in between."""
+LEAST_SHORT_VALUES = 1 << 16
+"""The fewest where products take less than half of a step, as in layers of 32 units, whose many
+operations take a few microseconds each: in smaller slices two threads take longer than one."""
 MOST_PARAMETERS = 1 << 20
 """The most parameters of a network whose batch is cut, since each slice has a gradient of its own.
 In larger ones threads share the products, by units."""
@@ -39,10 +42,14 @@ MOST_GROUPS = 8
 """The most groups of replicas."""
 
 
+def product_operations(network: Network) -> int:
+    """Return the operations of the products of one replica's step for each row."""
+    return sum(6 * inputs * outputs for inputs, outputs in pairwise(network.widths))
+
+
 def operations(network: Network) -> int:
     """Return the operations of one replica's step for each row, by what they cost."""
-    products = sum(6 * inputs * outputs for inputs, outputs in pairwise(network.widths))
-    return products + PER_VALUE * sum(network.widths[1:])
+    return product_operations(network) + PER_VALUE * sum(network.widths[1:])
 
 
 def slice_count(network: Network, rows: int) -> int:
@@ -52,9 +59,15 @@ def slice_count(network: Network, rows: int) -> int:
     if operations(network) * rows < SMALLEST_STEP:
         return 1
     count = next((count for least, count in SLICES if rows >= least), 1)
+    if not all(layer.sliceable for layer in network.layers):
+        return 1
     widths = network.widths[1:]
-    long_enough = rows * sum(widths) >= LEAST_VALUES * count * len(widths)
-    return count if long_enough and all(layer.sliceable for layer in network.layers) else 1
+    values = rows * sum(widths) // len(widths)  # of a layer of mean width
+    if 2 * product_operations(network) >= operations(network):
+        return count if values >= LEAST_VALUES * count else 1
+    while count > 1 and values < LEAST_SHORT_VALUES * count:
+        count //= 2
+    return count
 
 
 def group_count(network: Network, rows: int) -> int:

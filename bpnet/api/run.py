@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.api.given_table import given_table
+from bpnet.api.predicted_files import Tables, predict_files
 from bpnet.api.warning import warn
 from bpnet.api.words import speaks_python
 from bpnet.config.inheritance import read_source
@@ -24,6 +25,7 @@ from bpnet.runs import directory, files
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.export import export as export_model
 from bpnet.workflows.inspect_run import inspect_run
+from bpnet.workflows.kept_columns import read_keep
 from bpnet.workflows.predict import Prediction, PredictOptions
 from bpnet.workflows.show import show
 
@@ -193,6 +195,70 @@ class Run:
         skipped = 1 if isinstance(target, Classes) else len(labels)
         added = self.predictions(table, threads=threads).iloc[:, skipped : skipped + len(labels)]
         return added.set_axis(label_values(labels), axis=1)
+
+    @speaks_python
+    def predict_files(
+        self,
+        tables: Tables,
+        folder: str | Path,
+        *,
+        shard: str | None = None,
+        force: bool = False,
+        format: str | None = None,  # noqa: A002 (as the option is called)
+        keep: str | Sequence[str] = "all",
+        threshold: float | None = None,
+        intervals: float | Sequence[float] = (),
+        replica: int | str = "all",
+        raw: bool = False,
+        strict: bool = False,
+        threads: int | None = None,
+    ) -> "DataFrame":
+        """Predict each of many tables into a file of its own; those that are finished are skipped.
+
+        Parameters
+        ----------
+        tables : str or Path, or a sequence of them
+            Paths, folders and patterns of tables, such as ``"data/*.parquet"``.
+        folder : str or Path
+            The folder of the outputs, which are named as their tables. It is made.
+        shard : str, optional
+            The share of one worker of several: ``"2/4"`` is that of the second of four.
+        force : bool
+            Whether to overwrite files of another model or of other options.
+        format : {"csv", "jsonl", "json", "parquet"}, optional
+            The format of all outputs, by default that of each table.
+        keep : str or sequence of str
+            The columns of a table that are copied: their names, ``"all"`` or ``"none"``.
+        threshold, intervals, replica, raw, strict, threads
+            As `predictions` has them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each table: `table`, `output`, its `state`, ``"predicted"`` or
+            ``"finished"`` before, its `rows`, and how many of these trained the model.
+
+        Raises
+        ------
+        UsageError
+            Tables would be written to one file, or an output exists that is not to be replaced.
+        DataError
+            Tables do not fit the model, or cannot be read; the others are predicted nevertheless.
+        RunError
+            An output cannot be written.
+        """
+        options = PredictOptions(
+            keep=read_keep(keep) if isinstance(keep, str) else list(keep),
+            levels=[intervals] if isinstance(intervals, float | int) else intervals,
+            strict=strict,
+            replica=str(replica),
+            threshold=threshold,
+            raw=raw,
+        )
+        with permitted_threads(threads):
+            return predict_files(
+                self.path, tables, folder, options, form=format, shard=shard, force=force
+            )
 
     @speaks_python
     def evaluate(

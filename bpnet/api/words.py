@@ -22,6 +22,7 @@ R = TypeVar("R")
 
 _WORD = r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|[^\s'"])+"""
 _OPTION = re.compile(rf"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?:(?P<between>[ =])(?P<value>{_WORD}))?")
+_FOLDER = re.compile(r"(?<=with )-o(?! FILE)(?: FOLDER/)?")
 _SETTINGS = re.compile(rf"(?<![\w-])--set {_WORD}(?:,? --set {_WORD})*")
 _COMMAND = re.compile(r"\bbpnet (?P<verb>[a-z]+)(?= )")
 _NEXT_WORD = re.compile(rf" (?P<word>{_WORD})")
@@ -33,6 +34,7 @@ _OPTIONS: Mapping[str, tuple[str, bool]] = {
     "from": ("start_from", True),
     "format": ("format", True),
     "interval": ("intervals", True),
+    "keep": ("keep", True),
     "mpi": ("mpi", True),
     "name": ("name", True),
     "output": ("path", True),
@@ -40,13 +42,14 @@ _OPTIONS: Mapping[str, tuple[str, bool]] = {
     "raw": ("raw", False),
     "replica": ("replica", True),
     "runs": ("runs", True),
+    "shard": ("shard", True),
     "strict": ("strict", False),
     "threads": ("threads", True),
     "threshold": ("threshold", True),
 }
 """The parameter that each option is in Python, and whether it has a value."""
 
-_VALUES = ("all", "best", "always", "never")
+_VALUES = ("all", "best", "none", "always", "never")
 """Values of options that are words."""
 
 _CALLS = {
@@ -164,7 +167,7 @@ def _call(verb: str, words: list[str]) -> str | None:
 
 def _without_options(text: str) -> str:
     """Return a part of a message with parameters for options."""
-    return _OPTION.sub(_parameter, _SETTINGS.sub(_settings, text))
+    return _OPTION.sub(_parameter, _SETTINGS.sub(_settings, _FOLDER.sub("folder=FOLDER", text)))
 
 
 def _settings(match: re.Match[str]) -> str:

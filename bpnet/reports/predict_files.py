@@ -85,5 +85,6 @@ def not_predicted(results: Sequence["FileResult"]) -> str:
     them = "it" if len(failed) == 1 else "them"
     return (
         f"not predicted, for the reasons above: {', '.join(failed[:_MOST_NAMED])}{more}; correct "
-        f"{them}, and run the command again, which predicts only {them}"
+        f"{them}, and run the command again, which predicts only {them}, or name the tables "
+        f"without {them}"
     )

@@ -382,3 +382,36 @@ def test_a_notebook_shows_lines_that_follow_a_training(here, monkeypatch, capsys
     assert last.startswith("epoch 4/4")
     assert "left" not in last
     assert "epoch" not in capsys.readouterr().err
+
+
+def test_many_tables_are_predicted_into_a_folder_as_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("d/a.csv", "d/b.csv", "d/c.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        flowers().to_csv(name, index=False)
+    run = bpnet.train(CONFIG, flowers(), quiet=True)
+    with pytest.warns(bpnet.BpnetWarning, match="equal to rows that trained"):
+        found = run.predict_files("d", "out", shard="2/2", keep="none")
+    assert found[["table", "state", "rows"]].values.tolist() == [["d/b.csv", "predicted", 90]]
+    warnings.simplefilter("ignore", bpnet.BpnetWarning)
+    again = run.predict_files(["d/*.csv"], "out", keep=[])
+    assert again["state"].tolist() == ["predicted", "finished", "predicted"]
+    code, said = invoked("predict", run.path, "d", "-o", "cli/", "--keep", "none")
+    assert code == 0, said
+    for name in again["output"]:
+        assert Path(name).read_bytes() == Path("cli", Path(name).name).read_bytes()
+
+    with pytest.raises(UsageError, match=r'shard="3/2": must be i/n'):
+        run.predict_files("d", "out", shard="3/2")
+    with pytest.raises(UsageError, match="force=True, or name another folder with folder=FOLDER"):
+        run.predict_files("d", "out")
+    with pytest.raises(UsageError, match=r"format='xml': must be one of csv, "):
+        run.predict_files("d", "more", format="xml")
+    with pytest.raises(UsageError, match=r"DataFrame; give paths.* by predictions\(table\)"):
+        run.predict_files(flowers(), "more")
+    with pytest.raises(UsageError, match="tables: is empty"):
+        run.predict_files([], "more")
+    Path("d/readme.csv").write_text("a note\n")
+    with pytest.raises(DataError, match=r"(?s)d/readme\.csv: .*or name the tables without it"):
+        run.predict_files("d", "more")
+    assert sorted(path.name for path in Path("more").glob("*.csv")) == ["a.csv", "b.csv", "c.csv"]

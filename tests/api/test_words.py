@@ -11,7 +11,7 @@ from bpnet.errors import DataError, UsageError
 
 COMMAND_LINE_ONLY = {
     *("baselines", "cost", "errors", "importance", "partial-dependence", "save"),  # of eval
-    *("keep", "proba", "safe-csv", "shard", "top-k"),  # of predict
+    *("proba", "safe-csv", "top-k"),  # of predict
     *("backend", "cluster", "jobs"),  # joblib.parallel_config in Python
     *("budget", "grid", "json", "mpi", "report"),
 }
@@ -32,6 +32,12 @@ COMMAND_LINE_ONLY = {
         ("score all with --all-rows", "score all with all_rows=True"),
         ("choose a folder with --runs DIR", "choose a folder with runs=DIR"),
         ("choose one of them: --replica 1", "choose one of them: replica=1"),
+        ("--shard 5/4: must be i/n", 'shard="5/4": must be i/n'),
+        ("leave it out with: --keep none", 'with: keep="none"'),
+        (
+            "replace it with --force, or name another folder with -o",
+            "with force=True, or name another folder with folder=FOLDER",
+        ),
         (
             "next: bpnet resume runs/a-1, or bpnet eval 'runs/a b'",
             'next: bpnet.resume("runs/a-1"), or bpnet.load("runs/a b").evaluate()',

@@ -14,6 +14,7 @@ from bpnet.errors import InterruptedRunError, RunError
 from bpnet.integrations import engines, optuna
 from bpnet.messages import counted, shell_path
 from bpnet.models.threads import permitted_threads
+from bpnet.paths import is_dir
 from bpnet.runs.study import Drawn, Generation, StudyFolder
 from bpnet.runs.study_processes import Workers, processes_alive
 from bpnet.runs.trial_log import Trial, TrialStore
@@ -299,6 +300,8 @@ def train_pass(
 
 def _train_task(folder: Path, seconds: float, task: "_Task") -> list[Trial]:
     """Train a pass as a worker, on one thread."""
+    if not is_dir(folder):
+        raise RunError(f"{folder}: is not there; the workers of a search must see its folder")
     with permitted_threads(1):
         return train_pass(folder, task.generation, task.position, seconds)
 

@@ -20,6 +20,7 @@ from command_line import bpnet, bpnet_apart, start
 
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.integrations import dask_workers, engines, worker_call
+from bpnet.workflows import search_work
 
 TRAIN = ("train", "c.yaml")
 CONFIG = "dataset: {path: t.csv, target: c}\n"
@@ -111,6 +112,11 @@ def test_a_search_has_its_passes_trained_by_workers(tmp_path, monkeypatch):
     assert "of 3 processes 1 must wait: 2 passes" in again.err
     assert "wait" not in said.err
     assert trials_of(shared) == trials_of(alone)
+
+
+def test_a_worker_that_does_not_see_the_study_says_so(tmp_path):
+    with pytest.raises(RunError, match=r"gone: is not there; the workers of a search must see"):
+        search_work._train_task(tmp_path / "gone", 1.0, search_work._Task(1, 0, []))
 
 
 def trials_of(here: Path) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=60, database=None
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c() -> None:
+    """Begin each test with Python's own handler of Ctrl-C, which ends a training.
+
+    Tests that a shell started in its background ignore the signal, and a test may leave it so.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ class World(Ranks):
         """How many of the processes are on this machine."""
         self._phase: Phase = "agreeing"
         self._of_all: BpnetError | None = None
-
+        """The error that all have met."""
         self.place = _place(communicator)
         """The number of this process, and its machine."""
 
@@ -128,15 +128,18 @@ class World(Ranks):
         """Let a network's gradient and parameters live in memory that all on a machine share.
 
         Then they are added up and gathered without messages, and the processes share the steps of
-        the optimizer. Nothing changes if there are several machines.
+        the optimizer. Nothing changes if there are several machines, or too little such memory, as
+        in many containers.
         """
-        if self.on_this_machine < self.size:
+        vectors = {"gradient": network.gradients, "theta": network.parameters}
+        needed = self.size * sum(vector.whole.nbytes + _PAGE for vector in vectors.values())
+        self.shares_steps = self.on_this_machine == self.size and self.of_leader(_room() > needed)
+        if not self.shares_steps:
             return
         theta = network.theta.copy()
-        for purpose, vector in (("gradient", network.gradients), ("theta", network.parameters)):
+        for purpose, vector in vectors.items():
             vector.live_in(self._memory(purpose, vector.whole.size, network.dtype))
         network.theta[...] = theta
-        self.shares_steps = True
 
     def _memory(self, purpose: str, count: int, dtype: np.dtype) -> Array:
         """Return shared memory for a purpose, the same one at each time if it is large enough."""
@@ -205,6 +208,15 @@ class World(Ranks):
         if cores() < len(own):  # the container's time, which all share
             share = min(share, Fraction(cores(), self.on_this_machine))
         return max(1, int(share))
+
+
+def _room() -> float:
+    """Return the bytes of memory that processes may share, where the system has a bound for it."""
+    try:
+        free = os.statvfs("/dev/shm")  # noqa: S108, nothing is written
+    except (AttributeError, OSError):  # of Windows, and of systems without such a folder
+        return float("inf")
+    return free.f_bavail * free.f_frsize
 
 
 def _address(array: Array) -> int:
@@ -284,7 +296,7 @@ def _meet(communicator: Any) -> None:
             if communicator.Get_rank() < 2:  # of which one may be what the others wait for
                 sys.stderr.write(
                     f"{_place(communicator)}: waits for the others to train with it; where each "
-                    "process trains a network of its own: --mpi never\n"
+                    "process trains a network of its own: --mpi never (in Python mpi='never')\n"
                 )
 
 

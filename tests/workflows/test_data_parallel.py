@@ -132,8 +132,9 @@ def ranks_of(process):
             content = dict(one.split("=", 1) for one in path.read_text().split("\0") if "=" in one)
         except OSError:
             continue
-        if content.get("BPNET_TEST") == process.args[-1] and "PMI_RANK" in content:
-            found[int(content["PMI_RANK"])] = int(path.parent.name)
+        rank = content.get("PMI_RANK", content.get("OMPI_COMM_WORLD_RANK"))
+        if content.get("BPNET_TEST") == process.args[-1] and rank is not None:
+            found[int(rank)] = int(path.parent.name)
     return [found[rank] for rank in sorted(found)]
 
 

@@ -19,10 +19,13 @@ from bpnet.engine.component import Array
 from bpnet.errors import UsageError
 from bpnet.messages import quoted_list
 from bpnet.models.threads import permitted_threads
+from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
+from bpnet.runs.directory import STUDY
 from bpnet.workflows.data_parallel import Together
 from bpnet.workflows.resume import resume as resume_run
-from bpnet.workflows.session import AnyWatcher, TrainWatcher
+from bpnet.workflows.search_work import SearchWatcher
+from bpnet.workflows.session import TrainWatcher
 from bpnet.workflows.train import train as train_run
 
 
@@ -129,10 +132,12 @@ def resume(
 ) -> "Run":
     """Go on with a training that was cut off, or give it more epochs, and return the run.
 
+    A search goes on likewise, or takes more trials or time; its run is that of the best trial.
+
     Parameters
     ----------
     run : str, Path or Run
-        The run directory.
+        The run directory, or the study of a search.
     table : data frame, optional
         The table that it was trained on, if that was in memory.
     settings : mapping, optional
@@ -154,6 +159,17 @@ def resume(
         After what has been trained is saved.
     """
     path = run_path(run)
+    if is_file(path / STUDY):
+        # deferred: only for a study
+        from bpnet.workflows.search import resume_search
+
+        with (
+            permitted_threads(threads),
+            given_table(table),
+            shown_training(quiet=quiet) as watcher,
+        ):
+            resume_search(path, assignments(settings or {}), force=force, watcher=watcher)
+        return Run(path)
     with (
         permitted_threads(threads),
         given_table(table),
@@ -217,9 +233,12 @@ class _Warner:
         """Pass on a warning."""
         warn(text)
 
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
 
 @contextmanager
-def shown_training(*, quiet: bool) -> Iterator[AnyWatcher]:
+def shown_training(*, quiet: bool) -> Iterator[SearchWatcher]:
     """Yield a watcher that shows a training on stderr, or one that passes on its warnings only."""
     if quiet:
         yield _Warner()

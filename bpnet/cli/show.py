@@ -13,8 +13,8 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Show a run on one screen.
 
     Its data, network, training, result and files, and commands to type next. It works for every
-    run: done, in training, cut off or diverged, of any version. Of a search that goes on or was
-    interrupted it shows how it stands. Nothing is trained, and no table is read.
+    run: done, in training, cut off or diverged, of any version. Of a search it shows how it stands,
+    and the run of its best trial once that is trained. Nothing is trained, and no table is read.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -29,12 +29,16 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
             from bpnet.runs.study_entry import read_study
 
             study = read_study(run)
-            if study.status not in ("done", "damaged"):
-                if as_json:
-                    console.print_json(study_data(study))
-                else:
-                    console.print_result("\n".join(study_lines(study)))
+            if as_json and study.status == "done":
+                console.print_json({**show_data(show_run(run)), "study": study_data(study)})
                 return
+            if as_json and study.status != "damaged":
+                console.print_json(study_data(study))
+                return
+            if study.status != "damaged":
+                console.print_result("\n".join(study_lines(study)))
+                if study.status != "done":
+                    return
         shown = show_run(run)
         if as_json:
             console.print_json(show_data(shown))

@@ -28,7 +28,14 @@ def study_lines(study: StudyEntry) -> Iterator[str]:
     yield f"time   {duration(study.seconds)}{limit}; {counted(study.processes, 'process')} at work"
     for key, value in (study.values or {}).items():
         yield f"best   {key} = {value_words(value)}"
+    for key, share in sorted((study.importance or {}).items(), key=lambda one: -one[1]):
+        yield f"share  {share:.2f} of the score hangs on {key}"
     path = shell_path(study.folder)
+    if study.status == "done":
+        yield f"table  {on_one_line(str(study.folder / 'trials.csv'))}"
+        yield f"\nNext: bpnet resume {path}  (prints how it ended once more)"
+        yield f"      bpnet plot {path} search\n"
+        return
     if study.best_run is not None:
         yield f"run    {on_one_line(study.best_run)}, of the trial that was best before"
     if study.processes:

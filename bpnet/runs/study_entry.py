@@ -33,6 +33,8 @@ class StudyEntry:
     """The best so far."""
     values: Mapping[str, Any] | None = None
     """The values of the best trial so far."""
+    importance: Mapping[str, float] | None = None
+    """The share of each key in how good trials are, at the end of a search."""
     best_run: str | None = None
     """The name of the run of the best trial, once it is trained."""
 
@@ -60,6 +62,7 @@ def read_study(folder: Path) -> StudyEntry:
         f"{content.get('part')}.{content.get('metric')}",
         progress.get("score"),
         progress.get("values"),
+        content.get("importance"),
         _mapping(content.get("best")).get("run"),
     )
 

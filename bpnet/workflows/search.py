@@ -113,7 +113,8 @@ def resume_search(
                 f"--set {one}: a study that goes on can change only search.trials and "
                 "search.budget; begin another study"
             )
-        settings[key.strip().removeprefix("search.")] = value.strip()
+        # a text from Python is quoted
+        settings[key.strip().removeprefix("search.")] = value.strip().strip("\"'")
     if "trials" in settings:
         if not settings["trials"].isdecimal():
             raise UsageError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from bpnet.config.loading import load_config
 from bpnet.config.search_space import with_values
-from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.errors import DivergedError, InterruptedRunError, RunError
 from bpnet.messages import shell_path
 from bpnet.paths import is_file
 from bpnet.runs import files
@@ -76,13 +76,15 @@ def conclude(
     """Train the best trial of a study as a run in its folder, and write the table of the trials.
 
     Of several processes the first does it, and the others take what it has found. Raises
-    DivergedError if no trial has a score, InterruptedRunError.
+    DivergedError if no trial has a score, RunError if none has had the time, InterruptedRunError.
     """
     with study.lock("best"):
         trials = ranked(store.read(), maximizes=plan.maximizes)
         if not trials or trials[0].score is None:
             with study.lock():
-                study.update(status="diverged")
+                study.update(status="diverged" if trials else "interrupted")
+            if not trials:
+                raise RunError(_out_of_time(study, plan))
             raise DivergedError(_without_best(study, trials))
         found = importance(plan, trials)
         _write_table(study, plan, trials)
@@ -115,8 +117,14 @@ def conclude(
 def _without_best(study: StudyFolder, trials: Sequence[Trial]) -> str:
     reasons = [trial.reason for trial in trials if trial.reason]
     cause = f"; the first was refused: {reasons[0]}" if reasons else ""
-    what = "no trial has ended" if not trials else "every trial diverged or was refused"
-    return f"{study.folder}: {what}{cause}; give other ranges, or more time"
+    return f"{study.folder}: every trial diverged or was refused{cause}; give other ranges"
+
+
+def _out_of_time(study: StudyFolder, plan: SearchPlan) -> str:
+    return (
+        f"{study.folder}: search.budget of {plan.settings.budget} has ended before any trial had "
+        f"a score; give it more: bpnet resume {shell_path(study.folder)} --set search.budget=10m"
+    )
 
 
 def _trained(

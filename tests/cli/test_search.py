@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from command_line import ROOT, bpnet
 
+from bpnet import resume
+from bpnet.errors import RunError
 from bpnet.reports.tables import table
 from bpnet.runs.study import StudyFolder
 from bpnet.runs.trial_log import Trial
@@ -152,6 +154,24 @@ def test_trials_that_the_budget_cuts_off_are_counted_as_such(
     assert "0 of 2 trained to the end, 2 cut off by the budget" in said.err
 
 
+def test_a_budget_that_no_trial_fits_into_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = "search={sampler: sobol, draws: 2, passes: 1, space: {training.l2: {low: 0, high: 1}}}"
+    options = ("--set", space, "--set", "training.epochs=1", "--runs", tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Clock, "out_of_time", property(lambda _: True))
+        said = bpnet("search", CONFIG, "--budget", "1s", *options)
+    study = tmp_path / "iris-search-001"
+    assert said.code == RunError.exit_code
+    assert "search.budget of 1s has ended before any trial had a score" in said.err
+    assert f"bpnet resume {study} --set search.budget=10m" in " ".join(said.err.split())
+    assert "iris-search-001  interrupted  0 trials" in bpnet("show", study).out
+    resumed = resume(study, settings={"search.budget": "1h", "search.trials": 2}, quiet=True)
+    assert "accuracy" in resumed.metrics["test"]
+    assert "2 trials of 2" in bpnet("show", study).out
+
+
 def test_components_are_json_in_the_table(tmp_path: Path) -> None:
     setting = "search.space={training.schedule: [{kind: cosine}, constant], training.l2: [0, 0.1]}"
     said = bpnet(
@@ -201,7 +221,12 @@ def test_a_study_is_listed_and_shown_as_it_stands(
     (listed,) = json.loads(bpnet("runs", tmp_path, "--json").out)["studies"]
     assert (listed["status"], listed["trials"], listed["best_run"]) == ("done", 4, "best-001")
     assert listed["score"] == pytest.approx(content["progress"]["score"])
-    assert "best-001" in bpnet("show", study).out
+    said = bpnet("show", study)
+    assert "best-001" in said.out
+    assert "study  iris-search-001  done  4 trials of 4  best validation loss" in said.out
+    assert f"table  {study}/trials.csv" in said.out
+    shown = json.loads(bpnet("show", study, "--json").out)
+    assert (shown["study"]["trials"], shown["kind"]) == (4, "train")
     said = bpnet("verify", study)
     assert "best-001, trained again: " in said.err
     assert "again-001" not in said.err

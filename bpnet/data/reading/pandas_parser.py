@@ -47,6 +47,8 @@ def parse_columns(
         return None
     # pandas reads the code 007 as the number 7
     may_be_codes = "any" in given.values() and _has_leading_zeros(content, dialect)
+    # looked for once, not for each of many columns
+    has_zeros = b".000" in content
     parsed: dict[str, Column] = {}
     for name, kind in given.items():
         series = frame[name]
@@ -56,7 +58,9 @@ def parse_columns(
                 (np.abs(numbers) > MAX_EXACT).any() or (may_be_codes and _are_whole(numbers))
             )
             exact = not inexact and not np.isinf(numbers).any()
-            if exact and not _may_have_thousands(numbers, content, dialect.number_format):
+            if exact and not _may_have_thousands(
+                numbers, dialect.number_format, has_zeros=has_zeros
+            ):
                 parsed[name] = Column(dialect.number_format, numbers=numbers)
         elif kind == "text":
             codes, categories = pd.factorize(series)
@@ -72,13 +76,16 @@ def parse_columns(
     return parsed
 
 
-def _may_have_thousands(numbers: Floats, content: bytes, number_format: NumberFormat) -> bool:
-    """Return whether a point may be a thousands mark, as in 2.524 beside 463, or in 45.000."""
+def _may_have_thousands(numbers: Floats, number_format: NumberFormat, *, has_zeros: bool) -> bool:
+    """Return whether a point may be a thousands mark, as in 2.524 beside 463, or in 45.000.
+
+    The table `has_zeros` if .000 is in it somewhere.
+    """
     if not isinstance(number_format, TableNumberFormat) or number_format.is_certain:
         return False
     whole = numbers % 1 == 0
     if (whole | np.isnan(numbers)).all():
-        return b".000" in content
+        return has_zeros
     if not (whole.any() or number_format.semicolons) or np.nanmax(np.abs(numbers)) >= 1000:
         return False
     thousands = numbers * 1000

@@ -42,7 +42,7 @@ class Chunk:
 
     def column(self, name: str) -> Column:
         """Return one of the columns that were asked for."""
-        column = self._column(name)
+        column = self._column(name).without_missing_numbers()
         if self.formats is None:
             return column
         return column.with_formats(self.formats[name])

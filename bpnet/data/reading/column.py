@@ -72,6 +72,16 @@ class Column:
         assert cells is not None
         return len(cells)
 
+    def without_missing_numbers(self) -> "Column":
+        """Return the column with NaN for the numbers that mean a missing value, such as -999."""
+        words = [word for word in self.number_format.missing_numbers if np.isfinite(word)]
+        if self.numbers is None or not words:
+            return self
+        is_missing = np.isin(self.numbers, words)
+        if not is_missing.any():
+            return self
+        return replace(self, numbers=np.where(is_missing, np.nan, self.numbers), memo={})
+
     def as_numbers(self) -> Floats:
         """Return the numbers (N,), NaN for a missing value; raise CellParseError."""
         if self.numbers is not None:

@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from bpnet.data.formats import format_to_write
 from bpnet.errors import RunError, UsageError
 from bpnet.paths import exists, is_dir
 
@@ -35,6 +36,11 @@ def check_folder(output: str, shard: str | None) -> None:
     """Check that `output` can be a folder of outputs; raises UsageError or RunError."""
     if output in (STDOUT, ""):
         raise UsageError(f"--shard {shard} needs a folder of outputs: -o FOLDER/")
+    if not output.endswith(("/", os.sep)) and not exists(output) and format_to_write(output):
+        raise UsageError(
+            f"-o {output} is named as a file, and --shard {shard} needs a folder of outputs: "
+            "-o FOLDER/"
+        )
     if exists(output.rstrip("/")) and not is_dir(output):
         raise RunError(
             f"{output}: is not a folder, which the outputs of several tables need; give another "

@@ -67,7 +67,7 @@ def _passes_text(result: "GridResult") -> str:
         why = f"{keys} changes more than the numbers of a step"
     else:
         why = "the memory holds no more at once"
-    return f"{points} in {result.passes} passes, one after another: {why}"
+    return f"{points} in {result.passes} passes: {why}"
 
 
 def _score_text(point: "PointResult") -> str:

@@ -104,7 +104,7 @@ def check_config(study: StudyFolder, content: Mapping[str, Any], source: Source)
     """Raise UsageError with the differences if a config is not that of the study."""
     ours, theirs = _flat(_compared(source)), _flat(content.get("config") or {})
     differences = [
-        f"{key} is {ours.get(key, 'not set')!r}, and in the study {theirs.get(key, 'not set')!r}"
+        f"{key} is {_set_to(ours, key)}, and in the study {_set_to(theirs, key)}"
         for key in dict.fromkeys([*theirs, *ours])
         if ours.get(key) != theirs.get(key) and key != "dataset.path"
     ]
@@ -116,6 +116,10 @@ def check_config(study: StudyFolder, content: Mapping[str, Any], source: Source)
                 f"{study.config}, or begin another study without --join",
             ]
         )
+
+
+def _set_to(values: Mapping[str, Any], key: str) -> str:
+    return repr(values[key]) if key in values else "not set"
 
 
 def check_given(study: StudyFolder, content: Mapping[str, Any], given: Mapping[str, Any]) -> None:

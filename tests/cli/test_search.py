@@ -88,9 +88,11 @@ def test_a_study_is_joined_with_its_own_config_and_table_only(tmp_path: Path) ->
     config.write_text(text)
     assert bpnet("search", config, "--trials", 2, "--runs", tmp_path).code == 0
     study = tmp_path / "flowers-search-001"
-    config.write_text(text.replace("epochs: 2", "epochs: 3").replace("[4]", "[5]"))
+    changed = text.replace("epochs: 2", "epochs: 3").replace("[4]", "[5]")
+    config.write_text(changed.replace("passes: 1", "passes: 1, reduction: 3"))
     said = bpnet("search", config, "--join", study)
     assert said.code == 2
+    assert "search.reduction is 3, and in the study not set" in said.err
     assert "training.epochs is 3, and in the study 2" in said.err
     assert "architecture.hidden is [5], and in the study [4]" in said.err
     config.write_text(text)

@@ -286,6 +286,7 @@ def test_tables_that_fail_are_named_and_the_others_predicted(classes, tables, tm
         (["data/a", "-o", "out", "--shard", "5/4"], 2, "--shard 5/4: must be i/n"),
         (["data/a", "-o", "out", "--shard", "x"], 2, "--shard x: must be i/n"),
         (["data/a", "--shard", "1/4"], 2, "--shard 1/4 needs a folder of outputs"),
+        (["data/a", "-o", "x.csv", "--shard", "1/4"], 2, "-o x.csv is named as a file"),
         (["data/*.parquet", "-o", "out/"], 4, "no file matches the pattern"),
         (["data/a", "data/b"], 2, "2 tables are given"),
         (["data/a", "data/b", "-o", "new.csv"], 2, "2 tables are given"),

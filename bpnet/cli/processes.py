@@ -1,6 +1,7 @@
 """The processes that mpiexec has started: `train` and `resume` join them, other verbs refuse."""
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -18,6 +19,8 @@ SHARED = ("train", "resume")
 """The verbs that several processes do together."""
 _SHARED_WITH = {"search": "--join", "predict": "--shard"}
 """The verbs of which several processes each do a part with this option."""
+_FIRST_WORD = 0.2
+"""Seconds that the others leave to the first process to report."""
 
 
 class When(StrEnum):
@@ -60,6 +63,7 @@ def processes(when: When) -> Iterator["Together | None"]:
     except BpnetError as error:
         if when is When.NEVER or launched().rank == 0 or ends_alone():
             raise
+        time.sleep(_FIRST_WORD)
         silent = BpnetError([])
         silent.exit_code = error.exit_code
         raise silent from None
@@ -87,6 +91,8 @@ def refusal(arguments: Sequence[str]) -> int | None:
                 f"{verb}; {shared} share their work: type it without {launcher}"
             ]
         )
+    else:  # Open MPI ends all as soon as one has ended
+        time.sleep(_FIRST_WORD)
     return UsageError.exit_code
 
 

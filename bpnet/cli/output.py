@@ -36,7 +36,8 @@ def check_folder(output: str, shard: str | None) -> None:
     """Check that `output` can be a folder of outputs; raises UsageError or RunError."""
     if output in (STDOUT, ""):
         raise UsageError(f"--shard {shard} needs a folder of outputs: -o FOLDER/")
-    if not output.endswith(("/", os.sep)) and not exists(output) and format_to_write(output):
+    named = Path(output).suffix and not output.endswith(("/", os.sep)) and not exists(output)
+    if named and format_to_write(output):
         raise UsageError(
             f"-o {output} is named as a file, and --shard {shard} needs a folder of outputs: "
             "-o FOLDER/"

@@ -48,6 +48,7 @@ The packages, from top to bottom; each imports only from those below it:
     preparation   from a config to encoded rows, every default resolved
     config        from YAML to a typed config
     data          from tables to arrays: reading, splitting, encoding
+    blas          products on one thread each
     engine        networks and their training, on NumPy arrays only
     messages      parts of messages
     paths         what is at a path

@@ -35,6 +35,7 @@ LAYERS = (
     "preparation",
     "config",
     "data",
+    "blas",
     "engine",
     "messages",
     "paths",

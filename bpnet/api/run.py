@@ -365,7 +365,9 @@ class Run:
             The file would not agree with `predict`, and is not written.
         """
         form = None if format is None else str(format)
-        result = export_model(self.path, None if path is None else Path(path), form, str(replica))
+        with permitted_threads(None):
+            file = None if path is None else Path(path)
+            result = export_model(self.path, file, form, str(replica))
         for note in result.notes:
             warn(note)
         return result.path

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ReplicaChoice, RunFolder
+from bpnet.cli.options import AsJson, ReplicaChoice, RunFolder, on_threads
 
 EXAMPLES = """\
 bpnet export runs/iris-001
@@ -52,7 +52,7 @@ def export(
     rows with their predictions are written beside it; a file that does not agree with them to 1e-5
     is not written.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(None):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import check_output

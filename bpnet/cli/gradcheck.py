@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, BugName, ConfigFile, Overrides
+from bpnet.cli.options import AsJson, BugName, ConfigFile, Overrides, on_threads
 
 EXAMPLES = """\
 bpnet gradcheck configs/iris.yaml
@@ -29,7 +29,7 @@ def gradcheck(
     Computes in float64, for every parameter. Ends with exit code 5 where the two differ by more
     than the tolerance, as they do with --bug.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(None):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config

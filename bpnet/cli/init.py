@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import on_threads
 
 EXAMPLES = """\
 bpnet init flowers.csv
@@ -77,7 +78,7 @@ def init(
     .bpnet-schema.json lets an editor check and complete the config. Without --target nothing is
     written: the columns are listed to choose from.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(None):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import STDOUT, check_new, check_output, exists_already

@@ -47,10 +47,7 @@ Runs = Annotated[
 
 @contextmanager
 def on_threads(threads: int | None) -> Iterator[None]:
-    """Compute on this number of threads, where one is given."""
-    if threads is None:
-        yield
-        return
+    """Do what a verb computes on this number of threads, by default one for each core."""
     from bpnet.models.threads import permitted_threads  # deferred: imports NumPy
 
     with permitted_threads(threads):

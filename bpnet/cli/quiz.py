@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import Overrides, Steps, TracedRow
+from bpnet.cli.options import Overrides, Steps, TracedRow, on_threads
 from bpnet.cli.traced_subject import traced_subject
 
 # deferred, so that help texts do not wait for NumPy
@@ -45,7 +45,7 @@ def quiz(
     `?` for the formula, `=` for its numbers, `s` to skip a question, and `q` to end; then the score
     is shown. Small networks suit best: `bpnet init TABLE --small` writes one.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(None):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.errors import UsageError

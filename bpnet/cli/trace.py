@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import BugName, Overrides, Steps, TracedRow
+from bpnet.cli.options import BugName, Overrides, Steps, TracedRow, on_threads
 from bpnet.cli.traced_subject import traced_subject
 
 EXAMPLES = """\
@@ -63,7 +63,7 @@ def trace(
     rows traced form one batch. Of a large network, only the largest contributions are shown, and
     the number of others.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(None):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.errors import UsageError

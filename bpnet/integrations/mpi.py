@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any, Literal, NoReturn
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet import __version__
 from bpnet.engine.component import Array
@@ -21,7 +20,7 @@ from bpnet.engine.ranks import Ranks
 from bpnet.errors import BpnetError, DivergedError, InterruptedRunError, UsageError
 from bpnet.integrations.launcher import Launched, launched
 from bpnet.messages import counted
-from bpnet.models.threads import cores
+from bpnet.models.threads import at_most, cores
 
 PART = 1 << 16
 """Numbers that are added up at a time."""
@@ -266,7 +265,7 @@ def joined() -> Iterator[World | None]:
     try:
         world.begin()
         # what shares a machine shares its cores
-        with threadpool_limits(world.cores_each(), "blas"):
+        with at_most(world.cores_each()):
             yield world
     except BaseException as error:
         world.end(error)

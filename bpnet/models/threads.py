@@ -1,53 +1,64 @@
 """The threads that compute: how many are permitted.
 
-The tasks of a step or a prediction are shared out among workers, each of which multiplies with BLAS
-on one thread: so the number of threads changes no bit of a result.
+The tasks of a step or a prediction are shared out among workers. BLAS multiplies on one thread,
+from the beginning of a command to its end: so the number of threads changes no bit of a result.
 """
 
 import math
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from threadpoolctl import ThreadpoolController
-
+from bpnet.blas import given_threads, one_thread
 from bpnet.engine.workers import thread_count, workers
 from bpnet.errors import UsageError
 
 _given: ContextVar[int | None] = ContextVar("threads", default=None)
+_most: ContextVar[int | None] = ContextVar("most_threads", default=None)
 
 
 @contextmanager
 def permitted_threads(count: int | None) -> Iterator[None]:
-    """Permit this number of threads; None for as many as there are cores for this process.
+    """Permit this number of threads; None for what is permitted already, by default each core.
 
-    Raises UsageError if it is no such number.
+    All that a command computes is within, where BLAS has one thread. Raises UsageError if it is no
+    such number.
     """
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
         raise UsageError(
             f"threads is {count!r}; it must be a whole number from 1, such as 2, or be left out"
         )
-    token = _given.set(count)
+    token = _given.set(_given.get() if count is None else count)
     try:
-        yield
+        with one_thread():
+            yield
     finally:
         _given.reset(token)
 
 
-def permitted(libraries: ThreadpoolController) -> int:
-    """Return the number of threads that may compute, beside the libraries that are loaded.
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """Permit no more threads than these by default."""
+    token = _most.set(count)
+    try:
+        yield
+    finally:
+        _most.reset(token)
 
-    By default it is that of BLAS, which OPENBLAS_NUM_THREADS and threadpoolctl set, but at most
-    that of the cores on which this process may run, or whose time its container may take.
+
+def permitted() -> int:
+    """Return the number of threads that may compute.
+
+    By default it is that of the cores on which this process may run, or whose time its container
+    may take, but at most what BLAS may have, as OPENBLAS_NUM_THREADS and threadpoolctl say.
     """
     given = _given.get()
     if given is not None:
         return given
-    blas = [int(one["num_threads"]) for one in libraries.info() if one["user_api"] == "blas"]
-    return max(1, min([cores(), *blas]))
+    limits = [count for count in (_most.get(), given_threads()) if count is not None]
+    return max(1, min([cores(), *limits]))
 
 
 QUOTAS = (
@@ -81,29 +92,11 @@ def _quota() -> list[int]:
     return []
 
 
-_looked_up: dict[int, ThreadpoolController] = {}
-
-
-def loaded_libraries() -> ThreadpoolController:
-    """Return the libraries with threads, which are looked up again once there are more modules.
-
-    That takes a millisecond, as long as fifty steps of a small training.
-    """
-    modules = len(sys.modules)
-    libraries = _looked_up.get(modules)
-    if libraries is None:
-        libraries = ThreadpoolController()
-        _looked_up.clear()
-        _looked_up[modules] = libraries
-    return libraries
-
-
 @contextmanager
 def shared_work() -> Iterator[None]:
     """Let workers share steps, evaluations and predictions, with BLAS on one thread each."""
     if thread_count() > 1:  # they share it already
         yield
         return
-    libraries = loaded_libraries()
-    with workers(permitted(libraries)), libraries.limit(limits=1, user_api="blas"):
+    with one_thread(), workers(permitted()):
         yield

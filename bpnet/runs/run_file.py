@@ -203,7 +203,7 @@ def environment() -> dict[str, Any]:
 def blas() -> dict[str, Any] | None:
     """Return NumPy's library of matrix products; None if unknown.
 
-    It is asked once, since a training limits its threads.
+    Within a command it has one thread: see `bpnet/blas.py`.
     """
     libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
     keys = ("internal_api", "version", "architecture", "num_threads")

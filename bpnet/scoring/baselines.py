@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from bpnet.blas import one_thread
 from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.samples import Integers
@@ -27,6 +28,7 @@ class Baseline:
     note: str | None
 
 
+@one_thread()  # of SciPy's own BLAS, too, which comes with what is imported here
 def fit_baselines(
     task: Task,
     x_train: Floats,

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit, fit
@@ -21,6 +20,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.pieces import chunk_rows
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict
+from bpnet.models.threads import permitted_threads
 
 _FEWEST = 2
 """Replicas of a part: a single one adds up in another order than several do."""
@@ -141,7 +141,7 @@ def run_task(task: FitTask) -> FitOutcome:
     """Do a task on one thread, without changing it."""
     task = replace(task, network=copy.deepcopy(task.network))
     network, records, looks = task.network, [], {}
-    with threadpool_limits(1, "blas"), closing(task.begin()) as fitting:
+    with permitted_threads(1), closing(task.begin()) as fitting:
         for record in fitting:
             every = task.looks_every
             if record.stops or (every and record.epoch % every == 0):

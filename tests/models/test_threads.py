@@ -3,13 +3,13 @@
 import os
 
 import pytest
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bpnet.cli.options import on_threads
 from bpnet.engine.workers import thread_count
 from bpnet.errors import UsageError
 from bpnet.models import threads
-from bpnet.models.threads import cores, permitted, permitted_threads, shared_work
+from bpnet.models.threads import at_most, cores, permitted, permitted_threads, shared_work
 
 
 def blas_threads():
@@ -18,24 +18,32 @@ def blas_threads():
 
 def test_the_number_that_is_given_counts():
     with on_threads(3):
-        assert permitted(ThreadpoolController()) == 3
+        assert permitted() == 3
         with shared_work():
             assert thread_count() == 3
             assert blas_threads() == {1}
             with shared_work():  # within it the same workers
                 assert thread_count() == 3
         with on_threads(None):
-            assert permitted(ThreadpoolController()) == 3
+            assert permitted() == 3
     assert thread_count() == 1
 
 
 def test_by_default_there_is_one_for_each_core_that_blas_may_use(tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "CONTROL_GROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert permitted(ThreadpoolController()) == 1
+    assert permitted() == 1
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
     with threadpool_limits(1, "blas"):
-        assert permitted(ThreadpoolController()) == 1
+        assert permitted() == 1
+    with threadpool_limits(3, "blas"):
+        with on_threads(None):  # what it was given counts, not the one that it has within
+            assert blas_threads() == {1}
+            assert permitted() == 3
+            with at_most(2):
+                assert permitted() == 2
+        with at_most(2), permitted_threads(5):
+            assert permitted() == 5
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,10 @@ def test_a_bad_number_of_threads_has_a_message(threads):
     assert "--threads" in said.err
 
 
-SEVERAL = """\
+FAST = """\
 dataset: {path: t.csv, target: y}
 preset: fast
 training: {epochs: 1}
-folds: 2
 """
 SEARCHED = """\
 dataset: {path: t.csv, target: y}
@@ -70,8 +69,8 @@ search:
     architecture.hidden: [[64], [32, 16]]
 """
 COMMANDS = {
-    "train": ["train", "several.yaml"],
-    "cv": ["cv", "several.yaml", "--folds", "2"],
+    "train": ["train", "fast.yaml", "--set", "folds=2"],
+    "cv": ["cv", "fast.yaml", "--folds", "2"],
     "search": ["search", "searched.yaml"],
 }
 WEIGHED = ("*.safetensors", "predictions.csv", "out_of_fold.csv", "metrics.json")
@@ -86,7 +85,7 @@ def test_the_threads_that_blas_was_given_change_no_bit(verb, tmp_path, monkeypat
     y = np.sin(2 * x[:, :1]) + x[:, 1:2] * x[:, 2:3] + 0.3 * rng.normal(size=(6000, 1))
     header = "a,b,c,d,e,f,g,h,y"
     np.savetxt(tmp_path / "t.csv", np.hstack([x, y]), "%.4f", ",", header=header, comments="")
-    (tmp_path / "several.yaml").write_text(SEVERAL)
+    (tmp_path / "fast.yaml").write_text(FAST)
     (tmp_path / "searched.yaml").write_text(SEARCHED)
     written = []
     for count in (None, "1", "2"):

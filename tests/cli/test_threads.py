@@ -97,7 +97,7 @@ def test_the_threads_that_blas_was_given_change_no_bit(verb, tmp_path, monkeypat
         said = bpnet_apart(*words, cwd=tmp_path, timeout=600)
         assert said.code == 0, said.err
         written.append(contents(runs))
-    assert any(name.endswith("weights.safetensors") for name in written[0])
+    assert any(name.endswith("predictions.csv") for name in written[0])
     for other in written[1:]:
         assert other.keys() == written[0].keys()
         assert [name for name in other if other[name] != written[0][name]] == []

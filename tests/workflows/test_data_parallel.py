@@ -327,7 +327,8 @@ def run_python(folder, ranks, code, program):
         start_new_session=True,
     )
     out, err = process.communicate(timeout=120)
-    assert process.returncode == code, err
+    # MPICH's mpiexec gives the code of the process that ends all, or that of those which it kills
+    assert process.returncode in ([code, 9] if code else [0]), err
     return out, err
 
 
@@ -362,7 +363,7 @@ for settings in ({"training.optimizer": "lbfgs"}, {"training.epochs": 5 + rank},
     try:
         bpnet.train("config.yaml", settings=settings, quiet=True)
     except bpnet.errors.BpnetError as error:
-        print(type(error).__name__, error, flush=True)
+        print(f"{type(error).__name__} {error}\\n", end="", flush=True)  # written at once
 how = {"settings": {"seed": rank}, "mpi": "never", "quiet": True}
 bpnet.train("config.yaml", name=f"own{rank}", **how)
 """,

@@ -41,7 +41,7 @@ from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_bloc
 from bpnet.cli.processes import end_others, refusal
 from bpnet.errors import UsageError
 from bpnet.messages import visible
-from bpnet.workflows.interruption import signals_raise
+from bpnet.workflows.interruption import interrupts_kept, signals_raise
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -170,7 +170,7 @@ def main() -> None:
     collect_cycles_seldom()
     give_back_large_blocks()
     try:
-        with signals_raise():
+        with signals_raise(), interrupts_kept():
             code = _run()
     except KeyboardInterrupt as error:  # before or after the verb's own work
         code = _interrupted(error)
@@ -179,15 +179,22 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the app, and return its exit code; usage errors and help texts are typer's own."""
+    """Run the app, and return its exit code; usage errors and help texts are typer's own.
+
+    It is invoked as typer itself does, which would give each signal the code of Ctrl-C.
+    """
+    command = typer.main.get_command(app)
     try:
-        code = app(standalone_mode=False)
-    except SystemExit:
-        # typer's, where the reader of a help text has closed the pipe; Python would write the rest
+        with command.make_context("bpnet", sys.argv[1:]) as context:
+            command.invoke(context)
+    except typer.Exit as error:
+        return error.exit_code
+    except typer.Abort:  # of a question without an answer
+        return _interrupted(None)
+    except BrokenPipeError:
+        # the reader of a help text has closed the pipe; Python would write the rest
         sys.stdout = null_stream()
         return 0
-    except typer.Abort as error:  # a signal before or after the verb's own work, to typer
-        return _interrupted(error.__cause__)
     except OSError as error:  # of a help text: verbs have messages of their own
         sys.stdout = null_stream()
         return _report(f"error: standard output: cannot be written: {error.strerror}\n", 5)
@@ -198,7 +205,7 @@ def _run() -> int:
         text = io.StringIO()
         show(file=text)
         return _report(text.getvalue(), UsageError.exit_code)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _interrupted(error: BaseException | None) -> int:

@@ -27,6 +27,7 @@ ORDER = (
     "grids-and-cross-validation",
     "search",
     "workers",
+    "processes",
     "scale",
     "python",
     "production",

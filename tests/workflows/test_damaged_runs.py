@@ -34,7 +34,7 @@ def edited(path: Path, change: dict[str, object]) -> None:
     "change",
     [
         {"format": 1},
-        {"format": 5},
+        {"format": 6},
         {"format": True},
         {"temperature": -1.0},
         {"combination": {"weights": [0.5]}},

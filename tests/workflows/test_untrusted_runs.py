@@ -96,8 +96,8 @@ def test_newer_formats_are_refused_by_name(run):
     path = run / "model" / "weights.safetensors"
     path.write_bytes(path.read_bytes().replace(b'"format":"2"', b'"format":"9"'))
     refused(run, str(path), "has the format '9', and this bpnet reads the format '2'")
-    change(run / "model" / "model.json", format=5)
-    refused(run, "model.json", "has the format 5, and this bpnet reads the formats 2 to 4")
+    change(run / "model" / "model.json", format=6)
+    refused(run, "model.json", "has the format 6, and this bpnet reads the formats 2 to 5")
 
 
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])

@@ -26,6 +26,7 @@ from bpnet.models.model import Model
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.shareable import ALONE, check_shareable_config
 from bpnet.runs.directory import RunPaths
+from bpnet.runs.files import is_temporary
 
 LEAST_FACTOR = 1.1
 """The factor by which processes together must be faster than one."""
@@ -127,6 +128,7 @@ class Together:
         """Give a run that goes on to the leader, and to the others a copy that is thrown away."""
         with self.new_folder(run.folder.parent) as folder:
             copy = RunPaths(folder / run.folder.name)
+            self.world.wait()  # until the leader has done what it does alone
             if not self.world.leads:
                 shutil.copytree(run.folder, copy.folder, ignore=_large(run))
             self.world.wait()  # the leader changes it from here on
@@ -195,13 +197,14 @@ def _digest(value: Any) -> str:
 
 
 def _large(run: RunPaths) -> Callable[[str, list[str]], set[str]]:
-    """Return what leaves out what only the leader reads or writes when a run is copied."""
+    """Return what leaves out temporary files and what only the leader uses when a run is copied."""
     names = {path.name for path in (run.checkpoints, run.snapshots, run.splits, run.model)} | {
         ".lock"
     }
 
     def left_out(folder: str, content: list[str]) -> set[str]:
-        return names & set(content) if Path(folder) == run.folder else set()
+        own = names & set(content) if Path(folder) == run.folder else set()
+        return own | {name for name in content if is_temporary(name)}
 
     return left_out
 

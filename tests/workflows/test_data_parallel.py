@@ -310,13 +310,16 @@ OF_PYTHON = """
 import sys, bpnet
 from mpi4py import MPI
 rank = MPI.COMM_WORLD.rank
-{}
+def say(*words):
+    sys.stdout.write(" ".join([*map(str, words)]) + "\\n")  # at once: print may write each word
+    sys.stdout.flush()
+PROGRAM
 """
 
 
 def run_python(folder, ranks, code, program):
     """Run a program in so many processes, and return its output and its errors."""
-    (folder / "program.py").write_text(OF_PYTHON.format(program))
+    (folder / "program.py").write_text(OF_PYTHON.replace("PROGRAM", program))
     process = subprocess.Popen(
         [MPIEXEC, "-n", str(ranks), sys.executable, "program.py"],
         cwd=folder,
@@ -342,7 +345,7 @@ import pandas as pd
 run = bpnet.train("config.yaml", pd.read_csv("table.csv"), mpi="always", quiet=True)
 table = pd.read_csv("table.csv")
 run = bpnet.resume(run, table, settings={"training.epochs": 9}, mpi="always", quiet=True)
-print(run.path, run.metrics["test"]["rmse"], flush=True)
+say(run.path, run.metrics["test"]["rmse"])
 """,
     )
     (trained,) = (folder / "runs").iterdir()
@@ -351,6 +354,34 @@ print(run.path, run.metrics["test"]["rmse"], flush=True)
     run(folder, None, "train", "config.yaml", "--name", "alone")
     run(folder, None, "resume", "runs/alone-001", "--set", "training.epochs=9")
     assert_same_training(trained, folder / "runs" / "alone-001")
+
+
+def test_a_run_is_copied_without_the_temporary_files_of_the_first_process(folder):
+    for name in ("slow", "alone"):
+        run(folder, None, "train", "config.yaml", "--name", name)
+    run_python(
+        folder,
+        2,
+        0,
+        """
+import shutil, time
+from bpnet.runs import splits
+copy2, compare = shutil.copy2, splits.filecmp.cmp
+def slowly(function, seconds):
+    def slow(*args, **how):
+        time.sleep(seconds)
+        return function(*args, **how)
+    return slow
+splits.filecmp.cmp = slowly(compare, 1.0)  # beside a temporary file, which is removed then
+shutil.copytree.__defaults__ = tuple(
+    slowly(copy2, 0.5) if default is copy2 else default for default in shutil.copytree.__defaults__
+)
+settings = {"training.epochs": 9}
+bpnet.resume("runs/slow-001", settings=settings, mpi="always", quiet=True)
+""",
+    )
+    run(folder, None, "resume", "runs/alone-001", "--set", "training.epochs=9")
+    assert_same_training(folder / "runs" / "slow-001", folder / "runs" / "alone-001")
 
 
 def test_an_error_in_python_is_raised_in_all_processes_which_go_on(folder):
@@ -363,7 +394,7 @@ for settings in ({"training.optimizer": "lbfgs"}, {"training.epochs": 5 + rank},
     try:
         bpnet.train("config.yaml", settings=settings, quiet=True)
     except bpnet.errors.BpnetError as error:
-        print(f"{type(error).__name__} {error}\\n", end="", flush=True)  # written at once
+        say(type(error).__name__, error)
 how = {"settings": {"seed": rank}, "mpi": "never", "quiet": True}
 bpnet.train("config.yaml", name=f"own{rank}", **how)
 """,

@@ -40,6 +40,7 @@ def begin(stack: ExitStack, workers: int | None, cluster: str | None) -> None:
     versions.
     """
     from distributed import Client, LocalCluster
+    from distributed.comm.addressing import resolve_address
 
     _silence(stack)
     if cluster is None:
@@ -49,8 +50,14 @@ def begin(stack: ExitStack, workers: int | None, cluster: str | None) -> None:
         stack.enter_context(stack.enter_context(local).get_client())
         return
     try:
+        resolve_address(cluster)  # before a client has threads
         client = stack.enter_context(Client(cluster, timeout=_TIMEOUT))  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TimeoutError) as error:
+    except ValueError as error:
+        raise UsageError(
+            f"--cluster {cluster!r}: is not the address of a Dask scheduler ({error}); give it as "
+            "tcp://HOST:8786, or, for a cluster of Ray, add --backend ray"
+        ) from None
+    except (OSError, TimeoutError) as error:
         raise UsageError(
             f"--cluster {cluster}: no scheduler answers ({error}); start one on HOST with: dask "
             "scheduler; workers with: dask worker tcp://HOST:8786 --nthreads 1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -248,7 +249,9 @@ def _training_parts(shown: ShownRun) -> list[str]:
     for key in ("seed", "folds", "replicas"):
         if config.get(key) not in (None, 1) or (key == "seed" and key in config):
             settings.append(f"{key} {value_text(config.get(key))}")
-    return [part for part in (summary, ", ".join(settings)) if part]
+    numbers = [str(n) for n, _ in groupby(shown.processes)]
+    processes = f"by {', then '.join(numbers)} processes together" if numbers else ""
+    return [part for part in (summary, processes, ", ".join(settings)) if part]
 
 
 def _file_parts(shown: ShownRun) -> list[str]:

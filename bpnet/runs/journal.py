@@ -12,13 +12,14 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.loop.record import Record
+from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import RunError
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.metrics import PartMetrics
-from bpnet.runs.metrics_log import MetricsLog, raise_error
-from bpnet.runs.run_file import RunFile, Status, config_digest
+from bpnet.runs.metrics_log import MetricsLog, SilentLog, raise_error
+from bpnet.runs.run_file import RunFile, SilentRunFile, Status, config_digest
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Journal:
 
     metrics.csv has a row for each epoch. With several replicas its metrics are their means, and
     replicas.csv has a row for each epoch and replica. Enter the journal while epochs are logged.
+    Of processes that train together the first one writes it.
     """
 
     def __init__(
@@ -89,12 +91,26 @@ class Journal:
         self._run, self._warnings = run, list(prepared.warnings)
         self._metrics = prepared.resolved.metric_columns(validated="validation" in prepared.rows)
         self._sizes: Mapping[str, int] = {}
-        if state is not None:
-            self._go_on(state, command)
-            return
-        self.file = RunFile(
-            run.run,
-            seed=config.seed,
+        self._ranks = ranks_of(prepared.rows["train"])
+        if state is None:
+            self.file = self._begin(prepared, command, kind)
+        else:
+            self.file = self._go_on(state, command)
+        self.start = self.file.start
+        """The performance counter when the run began."""
+
+    @property
+    def _writes(self) -> bool:
+        return self._ranks is None or self._ranks.leads
+
+    def _begin(
+        self, prepared: EncodedDataset, command: Sequence[str], kind: Mapping[str, Any]
+    ) -> RunFile:
+        if not self._writes:
+            return SilentRunFile(self._run.run, command)
+        return RunFile(
+            self._run.run,
+            seed=prepared.config.seed,
             data_sha256=prepared.split.table.digest,
             command=command,
             stop_reason=None,
@@ -106,14 +122,15 @@ class Journal:
             replicas=[],
             **kind,
         )
-        self.start = self.file.start
-        """The performance counter when the run began."""
 
-    def _go_on(self, state: StateDict, command: Sequence[str]) -> None:
+    def _go_on(self, state: StateDict, command: Sequence[str]) -> RunFile:
         self.epoch, self._kept, self._diverged = state["epoch"], state["kept"], state["diverged"]
         self._warnings, self._sizes = list(state["warnings"]), state["sizes"]
-        self.file = RunFile.reopened(self._run.run, command, seconds=state["seconds"])
-        self.start = self.file.start
+        path, seconds = self._run.run, state["seconds"]
+        if not self._writes:
+            return SilentRunFile(path, command, seconds=seconds)
+        processes = 1 if self._ranks is None else self._ranks.size
+        return RunFile.reopened(path, command, seconds=seconds, processes=processes)
 
     def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
         """Replace the config and the data of a run that goes on: see `RunFile.go_on_with`."""
@@ -137,9 +154,9 @@ class Journal:
         }
 
     def _open_log(self, path: Path, columns: Sequence[str]) -> MetricsLog:
-        size = self._sizes.get(path.name)
+        size, kind = self._sizes.get(path.name), MetricsLog if self._writes else SilentLog
         return self._logs.enter_context(
-            MetricsLog(path, columns, size=size, on_error=self.on_write_error)
+            kind(path, columns, size=size, on_error=self.on_write_error)
         )
 
     def __enter__(self) -> Self:

@@ -67,10 +67,13 @@ class RunFile:
         files.write_json(path, self._content)
 
     @classmethod
-    def reopened(cls, path: Path, command: Sequence[str], *, seconds: float) -> Self:
+    def reopened(
+        cls, path: Path, command: Sequence[str], *, seconds: float, processes: int = 1
+    ) -> Self:
         """Return run.json of a run that goes on, `seconds` of which have passed already.
 
-        Raises RunError if another process trains it.
+        It notes what is other than at the beginning: the versions, the machine, and the number of
+        processes that train together. Raises RunError if another process trains it.
         """
         file = cls.__new__(cls)
         file._path, file._lock = path, RunLock(path.parent)
@@ -79,7 +82,8 @@ class RunFile:
         files.remove_temporary(path.parent)  # of processes that were killed
         file.start = time.perf_counter() - seconds
         content = read_run_file(path)
-        other = {key: value for key, value in environment().items() if value != content.get(key)}
+        before, now = {"processes": 1, **content}, {**environment(), "processes": processes}
+        other = {key: value for key, value in now.items() if value != before.get(key)}
         last = {"at": _now(), "command": list(command), **other}
         resumed = [*content.get("resumed", []), last]
         file._content = {**content, "status": "running", "finished": None, "resumed": resumed}
@@ -144,6 +148,20 @@ class RunFile:
     def _leave(self) -> None:
         self._open = False
         self._lock.release()
+
+
+class SilentRunFile(RunFile):
+    """run.json in a process that trains with the one that writes it: nothing is written."""
+
+    def __init__(self, path: Path, command: Sequence[str], *, seconds: float = 0.0) -> None:
+        self.start = time.perf_counter() - seconds
+        self._path, self._content, self._open = path, {"command": list(command)}, False
+
+    def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
+        """Write nothing."""
+
+    def close(self, status: Status, **details: Any) -> None:
+        """Write nothing."""
 
 
 def read_run_file(path: Path) -> dict[str, Any]:

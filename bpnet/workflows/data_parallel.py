@@ -1,8 +1,6 @@
 """Data-parallel training: one network, trained together by what mpiexec has started."""
 
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +24,6 @@ from bpnet.models.model import Model
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.shareable import ALONE, check_shareable_config
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.files import is_temporary
 
 LEAST_FACTOR = 1.1
 """The factor by which processes together must be faster than one."""
@@ -110,29 +107,11 @@ class Together:
         self.world.agree(error=None if problem is None else UsageError(problem))
 
     @contextmanager
-    def new_folder(self, runs: Path) -> Iterator[Path]:
-        """Give the folder of runs to the leader, and to the others one that is thrown away."""
-        with self.world.adding(then="apart"), self._own_folder(runs) as folder:
-            yield folder
-
-    @contextmanager
-    def _own_folder(self, runs: Path) -> Iterator[Path]:
-        if self.world.leads:
-            yield runs
-            return
-        with tempfile.TemporaryDirectory(prefix="bpnet-") as folder:
-            yield Path(folder)
-
-    @contextmanager
-    def run_folder(self, run: RunPaths) -> Iterator[RunPaths]:
-        """Give a run that goes on to the leader, and to the others a copy that is thrown away."""
-        with self.new_folder(run.folder.parent) as folder:
-            copy = RunPaths(folder / run.folder.name)
-            self.world.wait()  # until the leader has done what it does alone
-            if not self.world.leads:
-                shutil.copytree(run.folder, copy.folder, ignore=_large(run))
-            self.world.wait()  # the leader changes it from here on
-            yield copy
+    def training(self) -> Iterator[None]:
+        """Train together, once all have read what they begin with, which the leader changes."""
+        self.world.agree()
+        with self.world.adding(then="apart"):
+            yield
 
     def of_leader(self, result: Result) -> Result:
         """Return the leader's result, whose run directory the others have not."""
@@ -194,19 +173,6 @@ def _digest(value: Any) -> str:
 
     add(value)
     return total.hexdigest()
-
-
-def _large(run: RunPaths) -> Callable[[str, list[str]], set[str]]:
-    """Return what leaves out temporary files and what only the leader uses when a run is copied."""
-    names = {path.name for path in (run.checkpoints, run.snapshots, run.splits, run.model)} | {
-        ".lock"
-    }
-
-    def left_out(folder: str, content: list[str]) -> set[str]:
-        own = names & set(content) if Path(folder) == run.folder else set()
-        return own | {name for name in content if is_temporary(name)}
-
-    return left_out
 
 
 def not_worth_it(prepared: EncodedDataset, model: Model, world: World) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bpnet.config.grid import Point
+from bpnet.integrations import engines
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 from bpnet.preparation.table import DatasetTable, open_dataset_table
@@ -14,6 +15,7 @@ from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS, RMSE
 from bpnet.workflows.grid_plan import not_comparable, table_key, with_split_seed
 from bpnet.workflows.grid_ranking import PointResult
 from bpnet.workflows.grid_runs import GridRuns, TrainedPart
+from bpnet.workflows.member_session import pass_count
 from bpnet.workflows.members_plan import MembersPlan
 from bpnet.workflows.session import MemberWatcher
 from bpnet.workflows.train_folds import FoldsSession, begin_folds, plan_folds
@@ -60,7 +62,20 @@ def ensemble_metric(planned: Sequence[PlannedEnsemble]) -> str:
 def train_ensembles(
     planned: Sequence[PlannedEnsemble], metric: str, grid: GridRuns, watcher: MemberWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one ensemble after another, as `GridRuns.in_turn` does."""
+    """Train one ensemble after another, as `GridRuns.in_turn` does.
+
+    Where workers are given, they share the passes of each.
+    """
+    if engines.jobs():
+        several = any(pass_count(one.plan) > 1 for one in planned)
+        watcher.warn(
+            "the points of this grid are ensembles on folds, which train one after another; "
+            + (
+                "workers share the members, rounds and packs of each"
+                if several
+                else "as each has a single member, workers have nothing to do: leave them out"
+            )
+        )
 
     def train(number: int) -> TrainedPart:
         one = planned[number - 1]

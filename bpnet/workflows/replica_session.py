@@ -11,7 +11,7 @@ from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.loop.sharded_rows import ranks_of
+from bpnet.engine.loop.sharded_rows import leads, ranks_of
 from bpnet.engine.stateful import StateDict
 from bpnet.integrations.trackers.tracker import Series, Setting
 from bpnet.models.checkpoint_model import model_state
@@ -37,12 +37,15 @@ from bpnet.workflows.tracking import TrackedFit
 
 
 def new_run(prepared: EncodedDataset, runs: Path, name: str) -> RunPaths:
-    """Create the next run directory of this name, with the split of the rows."""
+    """Create the next run directory of this name, with the split of the rows.
+
+    Of processes that train together the first one makes it; the others write nothing.
+    """
+    if not leads(prepared.rows["train"]):
+        return RunPaths(runs / name)
     run = RunPaths(directory.create(runs, name))
-    ranks = ranks_of(prepared.rows["train"])
-    if ranks is None or ranks.leads:
-        write_splits(run.splits, prepared.split.part_numbers)
-        save_fingerprints(run, prepared)
+    write_splits(run.splits, prepared.split.part_numbers)
+    save_fingerprints(run, prepared)
     return run
 
 

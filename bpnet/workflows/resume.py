@@ -213,7 +213,7 @@ def _resume(
     if not force and (world is None or world.leads):
         restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
     _warn_of_threshold(run, watcher)
-    with contextlib.nullcontext(run) if together is None else together.run_folder(run) as run:
+    with contextlib.nullcontext() if together is None else together.training():
         result = resume_training(
             prepared,
             model,

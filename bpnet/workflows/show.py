@@ -89,6 +89,8 @@ class ShownRun:
     next: list[str]
     """Commands that can be typed."""
     problems: list[str] = field(default_factory=list)
+    processes: list[int] = field(default_factory=list)
+    """How many processes trained it together, at first and after each resume; none of one."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """Those that the model keeps, by class or label; none where they are ½, as in metrics.json."""
     thresholds_chosen: dict[str, ThresholdChoice | None] = field(default_factory=dict)
@@ -151,9 +153,18 @@ def show(path: Path) -> ShownRun:
         files=_files(paths.folder),
         next=list(next_commands(paths, entry, alarm_settings(diagnosis))),
         problems=problems,
+        processes=_processes(run),
         thresholds=thresholds,
         thresholds_chosen=choices,
     )
+
+
+def _processes(run: Mapping[str, Any]) -> list[int]:
+    """Return how many processes trained at first, and after each resume; nothing of one."""
+    begun, resumed = _number(run.get("processes")) or 1, run.get("resumed")
+    others = [_mapping(one) for one in resumed] if isinstance(resumed, list) else []
+    each = [begun, *(_number(one.get("processes")) or begun for one in others)]
+    return each if max(each) > 1 else []
 
 
 def _networks(descriptions: Sequence[Description], run: Mapping[str, Any]) -> list[ShownNetwork]:

@@ -15,7 +15,7 @@ from bpnet.config.presets.expand import preset_record, recorded_preset
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
-from bpnet.engine.loop.sharded_rows import ranks_of
+from bpnet.engine.loop.sharded_rows import leads, ranks_of
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
@@ -135,7 +135,7 @@ def train(
     if together is None:
         return begin(runs, watcher=watcher)
     together.begin(prepared, model, None if first is None else first.arrays)
-    with together.new_folder(runs) as runs:
+    with together.training():
         result = begin(runs, watcher=together.watched_by(watcher))
         return together.of_leader(result)
 
@@ -151,11 +151,13 @@ def train_prepared(
     watcher: TrainWatcher,
 ) -> TrainResult:
     """Train a config's network, with first weights or without, into a new run directory."""
-    run = new_run(prepared, runs, name)
-    write_config(prepared.config, name, prepared.split.loaded.folder, run)
+    run, writes = new_run(prepared, runs, name), leads(prepared.rows["train"])
+    if writes:
+        write_config(prepared.config, name, prepared.split.loaded.folder, run)
     if first is not None:
         first.load(model, prepared)
-        first.write(run)
+        if writes:
+            first.write(run)
         if first.left:
             watcher.warn(first.line)
     kind = _kind(first, prepared) | preset_record(prepared.split.loaded)
@@ -199,9 +201,10 @@ def resume_training(
         state=None if state is None else state["journal"],
         kind=_kind(first, prepared) | recorded_preset(read_run_file(run.run)),
     )
-    # from here on the model is that of the checkpoints, until another is saved
-    forget_model(run.model)
-    if rewrites:
+    writes = leads(prepared.rows["train"])
+    if writes:  # from here on the model is that of the checkpoints, until another is saved
+        forget_model(run.model)
+    if writes and rewrites:
         config, folder = prepared.config, prepared.split.loaded.folder
         write_splits(run.splits, prepared.split.part_numbers)
         save_fingerprints(run, prepared)
@@ -284,7 +287,8 @@ class _TrainSession(ReplicaSession):
         losses = [replica.figures["train"]["loss"] for replica in self._replicas]
         self._infinite_from_start = not self._journal.kept_epoch and not np.isfinite(losses).any()
         self._doctor.finish(dict(zip(self._journal.survivors, metrics, strict=True)))
-        files.write_json(self._run.diagnosis, self._doctor.report())
+        if self.leads:
+            files.write_json(self._run.diagnosis, self._doctor.report())
         self._journal.close(status, self._doctor.advice, self._replicas)
 
     def warn_of_diverged_replicas(self) -> None:

@@ -40,7 +40,7 @@ class Verification:
 
     run: Path
     same_machine: bool
-    """True if the platform, the versions and the BLAS library are those of the run."""
+    """True if the platform, the versions, the BLAS library and the one process are the run's."""
     changed: list[str]
     """What is not as it was when the run was trained: its keys in run.json."""
     tolerance: float
@@ -103,6 +103,8 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
         if repeated is None:
             raise RunError(f"{run.folder}: its grid, trained again, has no run {number}")
         changed = [key for key, value in here.items() if not _always(content, key, value)]
+        if not _always({"processes": 1, **content}, "processes", 1):  # which add up otherwise
+            changed.append("processes")
         compared = compare_runs(run, RunPaths(repeated), same_machine=not changed)
     return Verification(
         run=run.folder,

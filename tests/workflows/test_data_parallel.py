@@ -317,13 +317,13 @@ PROGRAM
 """
 
 
-def run_python(folder, ranks, code, program):
+def run_python(folder, ranks, code, program, **environment):
     """Run a program in so many processes, and return its output and its errors."""
     (folder / "program.py").write_text(OF_PYTHON.replace("PROGRAM", program))
     process = subprocess.Popen(
         [MPIEXEC, "-n", str(ranks), sys.executable, "program.py"],
         cwd=folder,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -356,32 +356,35 @@ say(run.path, run.metrics["test"]["rmse"])
     assert_same_training(trained, folder / "runs" / "alone-001")
 
 
-def test_a_run_is_copied_without_the_temporary_files_of_the_first_process(folder):
-    for name in ("slow", "alone"):
-        run(folder, None, "train", "config.yaml", "--name", name)
-    run_python(
+def test_only_the_first_process_writes(folder):
+    """Else a process that is killed leaves files behind, or two write the same run."""
+    (folder / "tmp").mkdir()
+    out, _ = run_python(
         folder,
-        2,
+        3,
         0,
         """
-import shutil, time
-from bpnet.runs import splits
-copy2, compare = shutil.copy2, splits.filecmp.cmp
-def slowly(function, seconds):
-    def slow(*args, **how):
-        time.sleep(seconds)
-        return function(*args, **how)
-    return slow
-splits.filecmp.cmp = slowly(compare, 1.0)  # beside a temporary file, which is removed then
-shutil.copytree.__defaults__ = tuple(
-    slowly(copy2, 0.5) if default is copy2 else default for default in shutil.copytree.__defaults__
-)
-settings = {"training.epochs": 9}
-bpnet.resume("runs/slow-001", settings=settings, mpi="always", quiet=True)
-""",
+import os
+written = []
+def note(event, arguments):
+    if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        written.append(str(arguments[0]))
+    elif event in ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"):
+        written.append(str(arguments[0]))
+sys.addaudithook(note)
+settings = {"training.snapshots": 2, "replicas": 2, "logging": ["tensorboard"]}
+run = bpnet.train("config.yaml", settings=settings, mpi="always", quiet=True)
+run = bpnet.resume(run, settings={"training.epochs": 9}, mpi="always", quiet=True)
+bpnet.train("config.yaml", settings=settings, start_from=run, mpi="always", quiet=True)
+own = [path for path in written if path.startswith(("runs", TMP, os.getcwd()))]
+say(rank, len(own), *(own if rank else []))
+""".replace("TMP", repr(str(folder / "tmp"))),
+        TMPDIR=str(folder / "tmp"),
     )
-    run(folder, None, "resume", "runs/alone-001", "--set", "training.epochs=9")
-    assert_same_training(folder / "runs" / "slow-001", folder / "runs" / "alone-001")
+    first, *others = sorted(out.splitlines())
+    assert int(first.split()[1]) > 20
+    assert others == ["1 0", "2 0"]
+    assert not list((folder / "tmp").iterdir())
 
 
 def test_an_error_in_python_is_raised_in_all_processes_which_go_on(folder):
@@ -446,4 +449,11 @@ def test_processes_share_the_steps_of_large_networks(folder):
         more = ["--set", "training.epochs=8", *(["--mpi", "always"] if ranks else [])]
         run(folder, ranks, "resume", str(trained), *more)
     assert_same_training(*runs)
-    assert json.loads((runs[1] / "run.json").read_text())["processes"] == 2
+    content = [json.loads((each / "run.json").read_text()) for each in runs]
+    assert [one.get("processes", 1) for one in content] == [1, 2]
+    assert [one["resumed"][0]["processes"] for one in content] == [2, 1]
+    for each, processes in zip(runs, ("1, then 2", "2, then 1"), strict=True):
+        shown, _ = run(folder, None, "show", str(each))
+        assert f"by {processes} processes together" in shown
+    said, _ = run(folder, None, "verify", str(runs[1]), *["--json"])
+    assert json.loads(said)["changed"] == ["processes"]

@@ -138,6 +138,23 @@ def test_python_chooses_the_workers_by_joblib(tmp_path):
     assert differences(result(shared), result(alone)) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("", "workers have nothing to do: leave them out"),
+        ("members: [{}, {training: {epochs: 3}}]\n", "workers share the members"),
+    ],
+)
+def test_a_grid_of_ensembles_says_that_its_points_follow_one_another(
+    tmp_path, monkeypatch, more, why
+):
+    Processes(monkeypatch, 2)
+    here = folder(tmp_path / "here", EPOCHS + "folds: 3\n" + more)
+    said = bpnet(*TRAIN, *RATES, cwd=here)
+    assert (said.code, said.lacks("which train one after another", why)) == (0, [])
+
+
 def test_a_time_budget_and_snapshots_are_for_one_process(tmp_path, monkeypatch):
     processes = Processes(monkeypatch, 3)
     for number, more in enumerate(["budget: 60\n", "training: {snapshots: 2, epochs: 3}\n"]):
@@ -245,6 +262,27 @@ def test_what_a_worker_calls_needs_no_bpnet_to_be_taken():
     loads = "import pickle, sys; pickle.loads(sys.stdin.buffer.read())"
     apart = [sys.executable, "-c", f"import sys; sys.modules['bpnet'] = None; {loads}"]
     subprocess.run(apart, input=text, check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "address", "why"),
+    [
+        ("dask", "auto", "--cluster 'auto': is not the address of a Dask scheduler"),
+        ("dask", "http://h:1", "for a cluster of Ray, add --backend ray"),
+        ("dask", "", "--cluster '': is not the address"),
+        ("ray", "host", "--cluster 'host': is not the address of a Ray cluster"),
+        ("ray", "127.0.0.1:9", "--cluster 127.0.0.1:9: no Ray cluster answers"),
+        ("ray", "ray://127.0.0.1:99999", "no Ray cluster answers"),
+        ("ray", "auto", "(none runs on this machine); start one with: ray start --head"),
+    ],
+)
+def test_a_wrong_address_of_a_cluster_is_named_soon(tmp_path, backend, address, why):
+    pytest.importorskip({"dask": "distributed"}.get(backend, backend))
+    here = folder(tmp_path / "here", EPOCHS)
+    said = bpnet_apart(*TRAIN, "--backend", backend, "--cluster", address, cwd=here, timeout=60)
+    assert (said.code, said.lacks(why), said.err.count("\n")) == (2, [], 1), said.err
+    assert not (here / "runs").exists()
 
 
 @pytest.mark.slow

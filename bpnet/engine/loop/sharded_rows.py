@@ -190,6 +190,12 @@ def ranks_of(rows: Rows | ReplicaRows) -> Ranks | None:
     return rows.shard.ranks if isinstance(rows, ShardedRows) else None
 
 
+def leads(rows: Rows | ReplicaRows) -> bool:
+    """Return True in the process that writes what is trained: the only one, or the first."""
+    ranks = ranks_of(rows)
+    return ranks is None or ranks.leads
+
+
 class ShardedBatch(PickedBatch):
     """The buffers of a process's share of a batch, of which rows at the end may not count."""
 

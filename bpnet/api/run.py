@@ -1,6 +1,6 @@
 """A run in Python: its scores, predictions and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from bpnet.api.given_table import given_table
 from bpnet.api.predicted_files import Tables, predict_files
 from bpnet.api.warning import warn
 from bpnet.api.words import speaks_python
+from bpnet.config.from_python import assignments
 from bpnet.config.inheritance import read_source
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading.data_frame import row_index
@@ -119,6 +120,7 @@ class Run:
         replica: int | str = "all",
         raw: bool = False,
         strict: bool = False,
+        settings: Mapping[str, Any] | None = None,
         threads: int | None = None,
     ) -> "DataFrame":
         """Return the columns that `bpnet predict` adds to a table.
@@ -137,6 +139,9 @@ class Run:
             Whether to add the outputs of the only network as they are.
         strict : bool
             Whether a row that would be flagged is an error.
+        settings : mapping, optional
+            How the table is read, if not as in training, such as
+            ``{"dataset.reading.decimal": ","}``.
         threads : int, optional
             The number of threads that compute, by default one for each core. It changes no result.
 
@@ -161,6 +166,7 @@ class Run:
             replica=str(replica),
             threshold=threshold,
             raw=raw,
+            reading=assignments(settings or {}),
         )
         with permitted_threads(threads):
             columns = predicted_columns(self.path, self._opened, table, options)
@@ -168,19 +174,30 @@ class Run:
 
     @speaks_python
     def predict(
-        self, table: Any, *, threshold: float | None = None, threads: int | None = None
+        self,
+        table: Any,
+        *,
+        threshold: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        threads: int | None = None,
     ) -> "Series[Any] | DataFrame":
         """Return the predicted classes or values (N,), or a data frame (N, K) of K targets.
 
         The index is the table's; names are those of the targets. See `predictions`.
         """
-        added = self.predictions(table, threshold=threshold, threads=threads)
+        added = self.predictions(table, threshold=threshold, settings=settings, threads=threads)
         names = self._target.names
         found = added.iloc[:, : len(names)].set_axis(list(names), axis=1)
         return found[names[0]] if len(names) == 1 and not self._is_multilabel else found
 
     @speaks_python
-    def predict_proba(self, table: Any, *, threads: int | None = None) -> "DataFrame":
+    def predict_proba(
+        self,
+        table: Any,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> "DataFrame":
         """Return the probability of each class (N, C), or of each label (N, K).
 
         Raises UsageError if the run predicts quantities. See `predictions`.
@@ -193,7 +210,8 @@ class Run:
             )
         labels = target.classes if isinstance(target, Classes) else target.names
         skipped = 1 if isinstance(target, Classes) else len(labels)
-        added = self.predictions(table, threads=threads).iloc[:, skipped : skipped + len(labels)]
+        added = self.predictions(table, settings=settings, threads=threads)
+        added = added.iloc[:, skipped : skipped + len(labels)]
         return added.set_axis(label_values(labels), axis=1)
 
     @speaks_python
@@ -211,6 +229,7 @@ class Run:
         replica: int | str = "all",
         raw: bool = False,
         strict: bool = False,
+        settings: Mapping[str, Any] | None = None,
         threads: int | None = None,
     ) -> "DataFrame":
         """Predict each of many tables into a file of its own; those that are finished are skipped.
@@ -229,7 +248,7 @@ class Run:
             The format of all outputs, by default that of each table.
         keep : str or sequence of str
             The columns of a table that are copied: their names, ``"all"`` or ``"none"``.
-        threshold, intervals, replica, raw, strict, threads
+        threshold, intervals, replica, raw, strict, settings, threads
             As `predictions` has them.
 
         Returns
@@ -254,6 +273,7 @@ class Run:
             replica=str(replica),
             threshold=threshold,
             raw=raw,
+            reading=assignments(settings or {}),
         )
         with permitted_threads(threads):
             return predict_files(
@@ -267,28 +287,44 @@ class Run:
         *,
         baselines: bool = True,
         all_rows: bool = False,
+        settings: Mapping[str, Any] | None = None,
         threads: int | None = None,
     ) -> dict[str, Any]:
         """Return the scores, with intervals and beside simple models, as `bpnet eval --json` does.
 
         Without a table they are those of the run's test rows; of its own table all rows are scored
-        only if `all_rows` are asked for. The number of `threads`, by default one for each core,
+        only if `all_rows` are asked for. `settings` say how a table is read, if not as in
+        training, such as ``{"dataset.reading.decimal": ","}``. The number of `threads`, by default one for each core,
         changes no result. Raises DataError or RunError.
         """
         with permitted_threads(threads), given_table(table) as path:
-            evaluation = evaluate(self.path, path, baselines=baselines, all_rows=all_rows)
+            evaluation = evaluate(
+                self.path,
+                path,
+                baselines=baselines,
+                all_rows=all_rows,
+                reading=assignments(settings or {}),
+            )
         for warning in eval_warnings(evaluation):
             warn(warning)
         return eval_data(self.path, evaluation)
 
     @speaks_python
-    def explain(self, table: Any = None, *, threads: int | None = None) -> "DataFrame":
+    def explain(
+        self,
+        table: Any = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> "DataFrame":
         """Return the permutation importance of each column, the most important first.
 
         Parameters
         ----------
         table : data frame, str or Path, optional
             Rows with the target; by default those that the run has held out.
+        settings : mapping, optional
+            How the table is read, if not as in training; see `predictions`.
         threads : int, optional
             The number of threads that compute, by default one for each core. It changes no result.
 
@@ -305,7 +341,7 @@ class Run:
             The run has held out no rows, or the table cannot be read.
         """
         with permitted_threads(threads), given_table(table) as path:
-            found = inspect_run(self.path, path)
+            found = inspect_run(self.path, path, reading=assignments(settings or {}))
         for warning in found.warnings:
             warn(warning)
         importance = found.importance
@@ -321,17 +357,27 @@ class Run:
 
     @speaks_python
     def partial_dependence(
-        self, column: str, table: Any = None, *, threads: int | None = None
+        self,
+        column: str,
+        table: Any = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        threads: int | None = None,
     ) -> "DataFrame":
         """Return the mean prediction at values of a column: a column for each class or target.
 
-        The index has the values. See `explain` for the rows, threads and
-        errors.
+        The index has the values. See `explain` for the rows, settings, threads and errors.
         """
         if not isinstance(column, str):
             raise UsageError(f"column: is of the type {type(column).__name__}; give its name")
         with permitted_threads(threads), given_table(table) as path:
-            found = inspect_run(self.path, path, importance=False, dependence_on=[column])
+            found = inspect_run(
+                self.path,
+                path,
+                importance=False,
+                dependence_on=[column],
+                reading=assignments(settings or {}),
+            )
         for warning in found.warnings:
             warn(warning)
         (dependence,) = found.dependences

@@ -174,7 +174,9 @@ def _settings(match: re.Match[str]) -> str:
     words = re.findall(_WORD, match.group())
     texts = [_unmarked(word) for word in words if not word.startswith("--set")]
     settings = [setting for text, _ in texts for setting in _setting(text)]
-    return (_SETTINGS_WORDS.get()(settings) if settings else match.group()) + texts[-1][1]
+    if not settings:  # a key alone, or the option itself
+        return match.group().replace("--set", "settings")
+    return _SETTINGS_WORDS.get()(settings) + texts[-1][1]
 
 
 def _setting(typed: str) -> list[Setting]:
@@ -211,10 +213,15 @@ def _parameter(match: re.Match[str]) -> str:
 
 
 def _unmarked(word: str) -> tuple[str, str]:
-    """Return a word, and the marks of the sentence that follow it."""
+    """Return a word, and the marks of the sentence that follow it.
+
+    A mark right after = is the value, as in `dataset.reading.decimal=,`.
+    """
     bare = word.rstrip(".,;:")
     while bare.endswith(")") and bare.count(")") > bare.count("("):
         bare = bare[:-1].rstrip(".,;:")
+    if bare.endswith("=") and bare != word:
+        bare = word[: len(bare) + 1]
     return bare, word[len(bare) :]
 
 

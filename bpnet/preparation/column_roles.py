@@ -333,12 +333,14 @@ def _no_feature_left(
     config: Config, table: Table, detected: Mapping[str, DetectedRole]
 ) -> list[str]:
     reasons = [f"'{name}': {column.reason}" for name, column in detected.items()]
-    first = next(iter(detected))
-    role = _usable_role(detected[first].reason or "")
+    advice = "add a column that has values"
+    first = next((name for name in detected if detected[name].reason != BLANK_REASON), None)
+    if first is not None:
+        role = _usable_role(detected[first].reason or "")
+        advice = f"give one a role: {set_option('dataset.roles', role, first)}"
     return [
         f"{table.name}: no column is left to learn from besides the target "
-        f"{quoted_list(config.dataset.targets)}; give one a role: "
-        f"{set_option('dataset.roles', role, first)}",
+        f"{quoted_list(config.dataset.targets)}; {advice}",
         *reasons[:MAX_PROBLEMS],
         *total_line(len(reasons), "columns are left out"),
     ]

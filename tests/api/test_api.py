@@ -339,6 +339,39 @@ def test_settings_take_the_values_of_python(here):
         bpnet.train(CONFIG, flowers(), settings={"training.epoch": 3}, quiet=True)
 
 
+def test_a_table_is_read_otherwise_than_in_training_by_settings(here, trained):
+    frame = flowers().assign(x=lambda table: table["x"] + 0.0005)  # rows that trained nothing
+    frame.to_csv("t.csv", index=False)
+    decimal = frame.assign(x=[f"{x:.4f}".replace(".", ",") for x in frame["x"]])
+    decimal.to_csv("d.csv", sep=";", index=False)
+    comma = {"dataset.reading.decimal": ","}
+    plain = trained.predictions("t.csv")
+    pd.testing.assert_frame_equal(trained.predictions("d.csv", settings=comma), plain)
+    pd.testing.assert_frame_equal(trained.predictions(decimal, settings=comma), plain)
+    pd.testing.assert_series_equal(
+        trained.predict("d.csv", settings=comma), trained.predict("t.csv")
+    )
+    pd.testing.assert_frame_equal(
+        trained.predict_proba("d.csv", settings=comma), trained.predict_proba("t.csv")
+    )
+    trained.predict_files("d.csv", "out", settings=comma, keep="none")
+    assert Path("out/d.csv").read_text().count("\n") == 91
+    scores = trained.evaluate("d.csv", settings=comma, baselines=False, all_rows=True)
+    same = trained.evaluate("t.csv", baselines=False, all_rows=True)
+    assert {**scores, "data": "", "table": ""} == {**same, "data": "", "table": ""}
+    pd.testing.assert_frame_equal(
+        trained.explain("d.csv", settings=comma), trained.explain("t.csv")
+    )
+    pd.testing.assert_frame_equal(
+        trained.partial_dependence("n", "d.csv", settings=comma),
+        trained.partial_dependence("n", "t.csv"),
+    )
+    with pytest.raises(UsageError, match=r"^settings is for a table that is named"):
+        trained.evaluate(settings=comma)
+    with pytest.raises(UsageError, match=r"training\.epochs"):
+        trained.predictions("t.csv", settings={"training.epochs": 3})
+
+
 def test_the_environment_names_the_folder_of_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("BPNET_RUNS", str(tmp_path / "mine"))
     config = ROOT / "configs" / "xor.yaml"

@@ -29,6 +29,18 @@ COMMAND_LINE_ONLY = {
             "(--set training.epochs=50 --set architecture.hidden=[3,2])",
             '(settings={"training.epochs": 50, "architecture.hidden": [3, 2]})',
         ),
+        (
+            "add --set dataset.reading.decimal=,; if not, --set dataset.reading.thousands=, ends",
+            'add settings={"dataset.reading.decimal": ","}; if not, '
+            'settings={"dataset.reading.thousands": ","} ends',
+        ),
+        (
+            "(or --set dataset.reading.decimal=.), or --set dataset.reading.decimal=..",
+            '(or settings={"dataset.reading.decimal": "."}), or '
+            'settings={"dataset.reading.decimal": "."}.',
+        ),
+        ("--set training.epochs: a training", "settings training.epochs: a training"),
+        ("--set is for a table that is named", "settings is for a table that is named"),
         ("score all with --all-rows", "score all with all_rows=True"),
         ("choose a folder with --runs DIR", "choose a folder with runs=DIR"),
         ("choose one of them: --replica 1", "choose one of them: replica=1"),

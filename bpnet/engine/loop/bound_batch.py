@@ -47,9 +47,10 @@ class Tally(Stateful):
         """The sums (R, M) of each metric."""
         self.metrics = list(zip(metrics, self.sums, strict=True))
         """Each metric with its sums."""
-        self.bound: list[tuple[BoundMetric, Array]] | None = []
-        """The metrics bound to batches, which may keep some of them until the sums are asked for,
-        each with the sums that it adds to; None if they keep none."""
+        self._bound: list[tuple[BoundMetric, Array]] = []
+        """The metrics bound to batches, each with the sums that it adds to."""
+        self._at_once = False
+        """True if each batch is added at once, and none kept until the sums are asked for."""
 
     def of_replicas(self, replicas: slice) -> "Tally":
         """Return the tally of neighboring replicas, which adds to the sums of this one."""
@@ -65,8 +66,19 @@ class Tally(Stateful):
         tally = copy.copy(self)
         tally.loss = np.zeros_like(self.loss)
         tally.metrics = [(metric, np.zeros_like(sums)) for metric, sums in self.metrics]
-        tally.bound = None
+        tally._bound, tally._at_once = [], True
         return tally
+
+    def bind(
+        self, scores: Array, targets: Array, counted: Array | None
+    ) -> list[tuple[BoundMetric, Array]]:
+        """Bind the metrics to a batch, each with the sums that it adds to: see `Metric.bind`."""
+        bound = []
+        for metric, sums in self.metrics:
+            bind = metric.bind if self._at_once else metric.bind_several
+            bound.append((bind(scores, targets, counted), sums))
+        self._bound += bound  # in place: tallies of replicas share the list
+        return bound
 
     def move_in(self, tally: "Tally") -> None:
         """Add what a tally of a part has, which begins again at 0."""
@@ -89,7 +101,7 @@ class Tally(Stateful):
 
     def _add_rest(self) -> None:
         """Add what metrics have kept of the batches."""
-        for metric, sums in self.bound or ():
+        for metric, sums in self._bound:
             metric.add_rest(sums)
 
     def add_up(self) -> None:
@@ -144,13 +156,7 @@ class BoundBatch:
         self.network = network.bind(batch.x, training=training, share=batch.share, shared=shared)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._add_loss = BoundIncrement(self.loss.total, tally.loss)
-        given = self.network.output, batch.y, batch.counted
-        self._metrics = [
-            (metric.bind(*given) if tally.bound is None else metric.bind_several(*given), sums)
-            for metric, sums in tally.metrics
-        ]
-        if tally.bound is not None:
-            tally.bound += self._metrics
+        self._metrics = tally.bind(self.network.output, batch.y, batch.counted)
 
     @property
     def penalized(self) -> float:

@@ -115,16 +115,11 @@ def test_a_hundred_thousand_categories():
     assert len(np.unique(x)) == 100_000
     assert x.max() == 99_999
     assert not any(flags)
-    (pooled,) = fitted(whole, column_options("categorical", categorical=OneHot(rare=1))).columns
+    encoder = fitted(whole, column_options("categorical", categorical=OneHot(rare=1)))
+    (pooled,) = encoder.columns
     assert len(pooled.inputs) == 101
     assert len(pooled.rare) == 5_000
-    assert not any(
-        encoded(
-            fitted(whole, column_options("categorical", categorical=OneHot(rare=1))),
-            whole,
-            "float32",
-        )[1]
-    )
+    assert not any(encoded(encoder, whole, "float32")[1])
 
 
 @pytest.mark.parametrize(

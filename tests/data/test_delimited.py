@@ -279,9 +279,9 @@ def test_settings_that_cannot_be_meant_are_refused(settings, key):
 def test_ten_thousand_columns_are_read_in_a_moment():
     names = [f"c{k}" for k in range(10_000)]
     text = ",".join(names) + "\n" + (",".join(map(str, range(10_000))) + "\n") * 20
-    began = time.perf_counter()
+    began = time.process_time()  # which other processes do not change
     read = whole_columns(table(text), dict.fromkeys(names, "number"))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert [read[name].as_numbers()[19] for name in names] == list(range(10_000))
 
 

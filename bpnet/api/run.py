@@ -7,27 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.api.given_table import given_table
 from bpnet.api.predicted_files import Tables, predict_files
+from bpnet.api.predicted_table import predict_options, predicted_columns
 from bpnet.api.warning import warn
 from bpnet.api.words import speaks_python
 from bpnet.config.from_python import assignments
 from bpnet.config.inheritance import read_source
-from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading.data_frame import row_index
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
-from bpnet.data.writing.data_frame import data_frame, joined
+from bpnet.data.writing.data_frame import data_frame
 from bpnet.data.writing.labels import label_values
 from bpnet.errors import UsageError
 from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.models.threads import permitted_threads
 from bpnet.reports.eval import eval_data, eval_warnings
-from bpnet.reports.predict import flags_text, threshold_note, training_note
 from bpnet.reports.show import show_lines
 from bpnet.runs import directory, files
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.export import export as export_model
 from bpnet.workflows.inspect_run import inspect_run
 from bpnet.workflows.kept_columns import read_keep
-from bpnet.workflows.predict import Prediction, PredictOptions
 from bpnet.workflows.show import show
 
 if TYPE_CHECKING:
@@ -158,15 +156,8 @@ class Run:
         UsageError
             An option does not suit the model.
         """
-        levels = [intervals] if isinstance(intervals, float | int) else intervals
-        options = PredictOptions(
-            keep=(),
-            levels=levels,
-            strict=strict,
-            replica=str(replica),
-            threshold=threshold,
-            raw=raw,
-            reading=assignments(settings or {}),
+        options = predict_options(
+            (), threshold, intervals, replica, settings, raw=raw, strict=strict
         )
         with permitted_threads(threads):
             columns = predicted_columns(self.path, self._opened, table, options)
@@ -266,14 +257,9 @@ class Run:
         RunError
             An output cannot be written.
         """
-        options = PredictOptions(
-            keep=read_keep(keep) if isinstance(keep, str) else list(keep),
-            levels=[intervals] if isinstance(intervals, float | int) else intervals,
-            strict=strict,
-            replica=str(replica),
-            threshold=threshold,
-            raw=raw,
-            reading=assignments(settings or {}),
+        copied = read_keep(keep) if isinstance(keep, str) else list(keep)
+        options = predict_options(
+            copied, threshold, intervals, replica, settings, raw=raw, strict=strict
         )
         with permitted_threads(threads):
             return predict_files(
@@ -425,24 +411,6 @@ class Run:
     @property
     def _is_multilabel(self) -> bool:
         return isinstance(self._target, Labels)
-
-
-def predicted_columns(
-    run: Path | None, opened: RunModel, table: Any, options: PredictOptions
-) -> dict[str, Any]:
-    """Return the columns (N,) that a model adds to a table, and warn of rows that are flagged."""
-    if table is None:
-        raise UsageError("table: is None; give a data frame, or the path of a table")
-    with given_table(table) as path:
-        prediction = Prediction(run, str(path), options, opened)
-        for warning in prediction.warnings:
-            warn(warning)
-        flags = FlagSummary()
-        chunks = [columns for _, columns in prediction.chunks(flags)]
-        summary = prediction.summary(flags)
-    for text in [*threshold_note(summary), *training_note(summary), *flags_text(flags)]:
-        warn(text.removeprefix("note: "))
-    return joined(chunks)
 
 
 def _state(path: Path) -> list[tuple[int, int]]:

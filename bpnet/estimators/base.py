@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from bpnet.api.run import predicted_columns
+from bpnet.api.predicted_table import predicted_columns
 from bpnet.api.training import shown_training, train_watched
 from bpnet.api.warning import BpnetWarning
 from bpnet.config.from_python import config_data, load_python_config

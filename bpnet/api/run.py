@@ -280,8 +280,8 @@ class Run:
 
         Without a table they are those of the run's test rows; of its own table all rows are scored
         only if `all_rows` are asked for. `settings` say how a table is read, if not as in
-        training, such as ``{"dataset.reading.decimal": ","}``. The number of `threads`, by default one for each core,
-        changes no result. Raises DataError or RunError.
+        training, such as ``{"dataset.reading.decimal": ","}``. The number of `threads`, by default
+        one for each core, changes no result. Raises DataError or RunError.
         """
         with permitted_threads(threads), given_table(table) as path:
             evaluation = evaluate(

@@ -176,7 +176,7 @@ TABLES = [
     reads(
         "nothing but gaps",
         rows_of(",,{'xy'[k % 2]}"),
-        "no column is left to learn from besides the target 'y'; add a column that has values",
+        "no column is left to learn from besides the target 'c'; add a column that has values",
         "'b': it is blank",
     ),
     reads(

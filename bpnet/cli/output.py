@@ -1,18 +1,20 @@
 """The `--output` of a verb: checks before anything is written to it."""
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
 
 from bpnet.data.formats import format_to_write
-from bpnet.errors import RunError, UsageError
+from bpnet.errors import DataError, RunError, UsageError
+from bpnet.messages import shell_path
 from bpnet.paths import exists, is_dir
 
 STDOUT = "-"
 
 
 def check_output(output: str, data: str) -> None:
-    """Check that `output` can be written, and is not the table `data` that is to be read.
+    """Check that `output` can be written, and is not a file of the table `data`, which is read.
 
     Raises UsageError, or RunError if its folder does not exist.
     """
@@ -23,8 +25,26 @@ def check_output(output: str, data: str) -> None:
     if is_dir(output):
         raise RunError(f"{output}: cannot be written: Is a directory; give the name of a file")
     _check_parent(output)
-    if exists(output) and exists(data) and Path(output).samefile(data):
+    if not data or not exists(output):
+        return
+    if exists(data) and Path(output).samefile(data):
         raise UsageError(f"--output {output} is the table to read; give the name of another file")
+    if any(Path(output).samefile(file) for file in _files_of_several(data)):
+        raise UsageError(
+            f"--output {output} is one of the files of {shell_path(data)}, the table to read; "
+            "remove it, and give a name that the table does not include"
+        )
+
+
+def _files_of_several(data: str) -> list[Path]:
+    """Return the files of a folder or pattern; none of another table, or if there are none."""
+    from bpnet.data.reading.open import table_files  # deferred, so that NumPy is not waited for
+
+    if exists(data) and not is_dir(data):
+        return []
+    with contextlib.suppress(DataError, UsageError):  # the reading reports them
+        return [file for file in table_files(data) if exists(file)]
+    return []
 
 
 def is_folder(output: str, shard: str | None) -> bool:

@@ -83,8 +83,12 @@ def not_predicted(results: Sequence["FileResult"]) -> str:
         return ""
     more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
     them = "it" if len(failed) == 1 else "them"
-    return (
-        f"not predicted, for the reasons above: {', '.join(failed[:_MOST_NAMED])}{more}; correct "
-        f"{them}, and run the command again, which predicts only {them}, or name the tables "
-        f"without {them}"
-    )
+    failures = [result for result in results if result.state == "failed"]
+    tables = f"not predicted, for the reasons above: {', '.join(failed[:_MOST_NAMED])}{more}"
+    again = f"and run the command again, which predicts only {them}"
+    if all(result.unwritable for result in failures):
+        return f"{tables}; mend what keeps the folder from being written to, {again}"
+    # those that are finished were predicted with the options as they are
+    option = any(" --" in problem for result in failures for problem in result.problems)
+    other = f"; to change an option, predict only {them}, into another folder" if option else ""
+    return f"{tables}; correct {them}, {again}, or name the tables without {them}{other}"

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -31,13 +31,20 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, flush: bool = True, flush_folder: bool = True) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path,
+    *,
+    flush: bool = True,
+    flush_folder: bool = True,
+    hold: Callable[[BinaryIO], bool] | None = None,
+) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file once it is complete.
 
     The content is written to a temporary file beside it, flushed and renamed; the file keeps its
     permissions. The target of a link is replaced; a device or a pipe is written to. Without `flush`
     a power cut may take the content, but no crash of a program. Without `flush_folder` it may take
     the whole file, but leaves none that is not whole: the caller flushes the folder once for many.
+    `hold` locks the temporary file; it returns False if another process has just removed it.
     """
     # before links are followed: a pipe that /dev/stdout links to has no path of its own
     is_device = path.parts[:2] in (("/", "dev"), ("/", "proc"))
@@ -53,7 +60,7 @@ def replacing(path: Path, *, flush: bool = True, flush_folder: bool = True) -> I
     name = path.name[:_NAME_IN_TEMPORARY]
     temporary = path.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb", opener=_private if is_file(path) else None) as file:
+        with _new(temporary, private=is_file(path), hold=hold) as file:
             if is_file(path):
                 temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
@@ -69,6 +76,15 @@ def replacing(path: Path, *, flush: bool = True, flush_folder: bool = True) -> I
             temporary.unlink()  # there only after an error
     if flush and flush_folder:
         sync_folder(path.parent)
+
+
+def _new(path: Path, *, private: bool, hold: Callable[[BinaryIO], bool] | None) -> BinaryIO:
+    """Open a file that is not there, again if it is removed before it is held."""
+    while True:
+        file = open(path, "xb", opener=_private if private else None)  # noqa: SIM115
+        if hold is None or hold(file):
+            return file
+        file.close()
 
 
 def _private(path: str, flags: int) -> int:
@@ -132,9 +148,15 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object
         writer.writerows(lines)
 
 
-def write_json(path: Path, value: Any, *, flush_folder: bool = True) -> None:
-    """Replace a JSON file atomically."""
-    with replacing(path, flush_folder=flush_folder) as file:
+def write_json(
+    path: Path,
+    value: Any,
+    *,
+    flush_folder: bool = True,
+    hold: Callable[[BinaryIO], bool] | None = None,
+) -> None:
+    """Replace a JSON file atomically, as `replacing` does."""
+    with replacing(path, flush_folder=flush_folder, hold=hold) as file:
         file.write((json_text(value) + "\n").encode("utf-8", "backslashreplace"))
 
 

@@ -135,21 +135,23 @@ def _locked(file: BinaryIO) -> bool:
     return False
 
 
-def hold(file: BinaryIO) -> None:
-    """Lock a file that the process writes, until it is closed, where the system has such locks."""
+def hold(file: BinaryIO) -> bool:
+    """Lock a file that the process writes, until it is closed, where the system has such locks.
+
+    Returns False if `remove_unheld` has just removed the file.
+    """
     _locked(file)
+    return os.fstat(file.fileno()).st_nlink > 0
 
 
-def is_held(path: Path) -> bool:
-    """Return False if no process has a file locked, by `hold`; True if that is not known."""
+def remove_unheld(path: Path) -> None:
+    """Remove a file that no process has locked by `hold`; it stays where that is not known."""
     if fcntl is None:
-        return True
-    try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    return False
+        return
+    # it is locked until it is removed, so that nobody holds it in between
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def is_locked(folder: Path) -> bool:

@@ -1,7 +1,9 @@
 """Outputs in a folder that are finished: a record of each says by what it was predicted."""
 
+import functools
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.errors import RunError
 from bpnet.messages import listed
-from bpnet.paths import absolute, exists, is_file
+from bpnet.paths import absolute, exists, is_dir, is_file
 from bpnet.runs import files
+from bpnet.runs.lock import hold
 from bpnet.workflows.output_files import OutputFile
 
 RECORDS = ".predicted"
@@ -142,7 +145,7 @@ class FinishedOutputs:
         )
         path = _path(file)
         make_folder(path.parent)
-        files.write_json(path, record, flush_folder=False)
+        files.write_json(path, record, flush_folder=False, hold=hold)
         self._unflushed.update({path.parent: None, file.path.parent: None})
 
     def flush(self) -> None:
@@ -176,6 +179,23 @@ def make_folder(folder: Path) -> None:
         raise files.cannot_write(folder, error) from error
 
 
+def outputs_among(tables: Iterable[Path]) -> list[Path]:
+    """Return the tables of which a record is in one of the folders that they lie in."""
+
+    @functools.cache
+    def has_records(folder: Path) -> bool:
+        return is_dir(folder / RECORDS)
+
+    def has_record(path: Path) -> bool:
+        return any(
+            is_file(_path_in(folder, path.relative_to(folder)))
+            for folder in path.parents
+            if has_records(folder)
+        )
+
+    return [table for table in tables if has_record(Path(absolute(table)))]
+
+
 def _sha256(path: Path) -> str:
     with open(path, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
@@ -187,10 +207,15 @@ def _name(file: OutputFile) -> str:
 
 
 def _path(file: OutputFile) -> Path:
-    name = file.name.name
+    return _path_in(file.folder, file.name)
+
+
+def _path_in(folder: Path, output: Path) -> Path:
+    """Return the path of the record of an output in a folder."""
+    name = output.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{name[:50]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return file.folder / RECORDS / file.name.with_name(f"{name}.json")
+    return folder / RECORDS / output.with_name(f"{name}.json")
 
 
 def _read(file: OutputFile) -> Record | None:

@@ -3,9 +3,7 @@
 import dataclasses
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,24 +13,22 @@ from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading.open import left_out_note
 from bpnet.errors import DataError, RunError, UsageError
-from bpnet.messages import MAX_PROBLEMS, total_line
+from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.run_model import open_run_model
 from bpnet.models.threads import shared_work
 from bpnet.paths import exists, is_file
 from bpnet.runs import files
-from bpnet.runs.lock import hold, is_held
+from bpnet.runs.lock import hold, remove_unheld
 from bpnet.workflows.finished_outputs import (
     FileState,
     FinishedOutputs,
     Maker,
     make_folder,
+    outputs_among,
 )
 from bpnet.workflows.output_files import OutputFile, Shard, output_files
 from bpnet.workflows.predict import Prediction, PredictOptions, Summary
-
-_DEAD_AFTER = 10
-"""Seconds after which a temporary file that no process has locked was left by a killed one."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,8 @@ class FilesPrediction:
         self._run, self._options, self.folder, self.shard = run, options, folder, shard
         tables = list(tables)
         every = output_files(tables, folder, file_format)
-        self._left_out = [note for text in tables for note in left_out_note(text)]
+        self._notes = [note for text in tables for note in left_out_note(text)]
+        self._notes += _note_of_outputs([file.table for file in every])
         self.files = every if shard is None else shard.of(every)
         """The outputs of this worker."""
         self.of = len(every)
@@ -88,8 +85,8 @@ class FilesPrediction:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about a run that has not finished, and files that are left out."""
-        return [*self._opened.notes, *self._left_out]
+        """Warnings about a run that has not finished, files left out, and outputs as tables."""
+        return [*self._opened.notes, *self._notes]
 
     def results(self) -> Iterator[FileResult]:
         """Predict the tables that are not finished, and yield what becomes of each.
@@ -140,8 +137,7 @@ class FilesPrediction:
     def _predict(self, file: OutputFile, prediction: Prediction) -> FileResult:
         make_folder(file.path.parent)
         state = FileState.of(file.table)  # before it is read: a later change is seen
-        with files.replacing(file.path, flush_folder=False) as stream:
-            hold(stream)
+        with files.replacing(file.path, flush_folder=False, hold=hold) as stream:
             summary = prediction.write(file.format, stream)
             self._outputs.write(file, stream, state, summary.flags, summary.trained_rows)
         return FileResult(
@@ -192,9 +188,19 @@ def _settings(options: PredictOptions) -> dict[str, Any]:
     return settings
 
 
+def _note_of_outputs(tables: Sequence[Path]) -> list[str]:
+    """Return a note on those of many tables that are outputs of `bpnet predict`."""
+    outputs = [str(table) for table in outputs_among(tables)]
+    if not outputs:
+        return []
+    are, them = ("is an output", "it") if len(outputs) == 1 else ("are outputs", "them")
+    return [
+        f"{quoted_list(outputs, MAX_PROBLEMS)} {are} of `bpnet predict`; if that is not "
+        f"meant, name the tables without {them}"
+    ]
+
+
 def _remove_dead(folder: Path) -> None:
     """Remove the temporary files that killed workers left; those of others are locked."""
     for path in files.temporary_files(folder):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _DEAD_AFTER and not is_held(path):
-                path.unlink()
+        remove_unheld(path)

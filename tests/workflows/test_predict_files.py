@@ -16,7 +16,7 @@ from command_line import start
 from labeled_runs import invoked
 
 from bpnet.data.formats import format_named
-from bpnet.runs import splits
+from bpnet.runs import files, lock, splits
 from bpnet.workflows import run_rows
 from bpnet.workflows.output_files import output_files
 
@@ -255,6 +255,67 @@ def test_what_a_killed_worker_leaves_is_finished_or_predicted_again(classes, tab
     assert other.exists()
     other.unlink()
     assert contents(out) == whole
+
+
+def test_the_next_worker_removes_what_a_killed_one_has_left_a_moment_ago(classes, tables, tmp_path):
+    out = tmp_path / "out"
+    (out / ".predicted").mkdir(parents=True)
+    dead = out / ".x.csv.0123abcd.tmp", out / ".predicted/.x.csv.json.0123abcd.tmp"
+    for path in dead:
+        path.touch()
+    predict(classes.run, tables / "a", "-o", out)
+    assert [path for path in dead if path.exists()] == []
+
+
+def test_a_file_that_is_removed_before_it_is_held_is_begun_again(tmp_path):
+    removed = []
+
+    def hold(stream):
+        if not removed:  # by another process, between the beginning and the lock
+            lock.remove_unheld(Path(stream.name))
+            removed.append(stream.name)
+        return lock.hold(stream)
+
+    with files.replacing(tmp_path / "x", hold=hold) as stream:
+        lock.remove_unheld(Path(stream.name))  # held now
+        stream.write(b"whole")
+    assert removed
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"whole"}
+
+
+def test_an_option_that_one_table_needs_is_advised_as_it_can_be_followed(classes, tables, tmp_path):
+    (tables / "a/x.csv").write_bytes("a,b,w\n1,ü,2\n".encode("latin-1"))
+    command = [classes.run, tables / "a", "-o", f"{tmp_path}/out/"]
+    code, said = invoked("predict", *command)
+    text = " ".join(said.split())
+    assert code == 4
+    assert "--set dataset.reading.encoding=cp1252" in text
+    assert text.endswith("to change an option, predict only it, into another folder")
+    option = ["--set", "dataset.reading.encoding=cp1252"]
+    predict(classes.run, tables / "a/x.csv", "-o", f"{tmp_path}/other/", *option)
+    (tables / "a/x.csv").write_text("")
+    assert "to change an option" not in " ".join(invoked("predict", *command)[1].split())
+
+
+def test_outputs_among_the_tables_are_named(classes, tables, tmp_path):
+    assert "of `bpnet predict`" not in predict(classes.run, tables / "*/*", "-o", f"{tables}/out/")
+    words = [classes.run, tables / "**/*.csv", "-o", f"{tmp_path}/new/", "--keep", "none"]
+    said = " ".join(predict(*words).split())
+    outputs = [f"'{path}'" for path in sorted((tables / "out").rglob("[xyz].csv"))]
+    assert len(outputs) == 5
+    assert f"{', '.join(outputs)} are outputs of `bpnet predict`" in said
+    assert "10 predicted" in said
+
+
+def test_an_output_among_the_files_of_its_table_is_refused(classes, tables):
+    output = tables / "a/all.csv"
+    command = [classes.run, tables / "a/*.csv", "-o", output, "--keep", "none"]
+    predict(*command)
+    before = contents(tables)
+    for given in (tables / "a/*.csv", tables / "a"):
+        code, said = invoked("predict", classes.run, given, "-o", output)
+        assert (code, "is one of the files of" in " ".join(said.split())) == (2, True)
+    assert contents(tables) == before
 
 
 def test_tables_that_fail_are_named_and_the_others_predicted(classes, tables, tmp_path):

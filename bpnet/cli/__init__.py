@@ -9,9 +9,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
-    from bpnet.cli import app  # deferred: it takes a moment, in which Ctrl-C may come
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _leave)
+    from bpnet.cli import app  # deferred: it takes a moment, in which a signal may come
 
     app.main()
 

@@ -62,9 +62,13 @@ class LoadedConfig:
 
     def problem(self, path: KeyPath, text: str) -> str:
         """Return a message about the key at `path`: file and line, dotted key, `text`."""
+        placed = path
         if self.member is not None:
             path = written_path(self.source.lines, self.member, path)
-        return f"{self.source.where(path)}: {dotted(path)} {text}"
+            inside = ("members", self.member, *placed)
+            placed = inside if inside in self.source.preset_paths else path
+        message = self.source.advised(placed, f"{dotted(path)} {text}")
+        return f"{self.source.where(placed)}: {message}"
 
     def error(self, path: KeyPath, text: str) -> ConfigError:
         """Return an error about the key at `path`, to be raised."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, shortened
+from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, dotted, shortened
 from bpnet.data.formats import READABLE
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.errors import ConfigError
@@ -34,9 +34,31 @@ class Source:
     lines: Lines
     folder: Path = Path()  # the config's paths are relative to it
     texts: Mapping[KeyPath, str] = field(default_factory=dict)  # of values that are not text
+    preset: str = ""
+    """The preset whose keys are in the data, beside those that were written."""
+    preset_paths: frozenset[KeyPath] = frozenset()
+    """The paths of these keys."""
 
     def where(self, path: KeyPath) -> str:
-        """Return the place of `path`, or of the closest key around it that was written."""
+        """Return the place of `path`, or of the closest key around it that was written.
+
+        A key that a preset has set is placed where the config names the preset.
+        """
+        if self._is_of_preset(path):
+            return f"{self._place(('preset',))}, preset {self.preset}"
+        return self._place(path)
+
+    def advised(self, path: KeyPath, text: str) -> str:
+        """Return a message on `path`, with the way to change a key that a preset has set."""
+        if not self._is_of_preset(path) or "--set " in text:
+            return text
+        own = path[2:] if path[0] == "members" and len(path) > 2 else path
+        return f"{text}; set it yourself: --set {dotted(own)}=VALUE"
+
+    def _is_of_preset(self, path: KeyPath) -> bool:
+        return path in self.preset_paths and path not in self.lines
+
+    def _place(self, path: KeyPath) -> str:
         place = closest_place(self.lines, path)
         if place is None:
             return self.name

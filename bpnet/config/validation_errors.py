@@ -65,7 +65,7 @@ def config_error(error: ValidationError, source: Source, data: Any) -> ConfigErr
     }
     paths = _in_file_order(source, problems)
     messages = [
-        f"{source.where(path)}: {_message(path, problems[path], data)}"
+        f"{source.where(path)}: {source.advised(path, _message(path, problems[path], data))}"
         for path in paths[:_MOST_MESSAGES]
     ]
     if len(paths) > _MOST_MESSAGES:

@@ -159,7 +159,7 @@ def _judged_rows(evaluation: "Evaluation") -> dict[str, list[str]]:
 
 def _class_lines(scores: "Classification") -> Iterator[str]:
     if len(scores.classes) > MOST_IN_MATRIX:
-        yield f"\nThe most frequent confusions among {len(scores.classes)} classes (all: --json)\n"
+        yield f"\nThe most frequent confusions among {len(scores.classes)} classes; all: --json\n"
         yield from _largest_confusions(scores.classes, scores.confusion)
     else:
         yield "\nConfusion matrix (rows: true class, columns: predicted)\n"

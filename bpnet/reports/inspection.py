@@ -85,7 +85,7 @@ def _importance_lines(inspection: "Inspection", importance: "Importance") -> Ite
     rows = [[label, *_numbers(each)] for label, (_, each) in zip(labels, lines, strict=True)]
     yield from table(["", change, "95 % interval", "± shuffles"], rows, numbers=True)
     if hidden:
-        yield f"and {counted(len(hidden), 'column')} {_between(hidden)} (all: --json)"
+        yield f"and {counted(len(hidden), 'column')} {_between(hidden)}; all: --json"
     yield ""
     if inspection.rows < inspection.of_rows:
         yield f"{inspection.rows:,} of {inspection.of_rows:,} rows: drawn by the run's seed"
@@ -237,7 +237,7 @@ def _dependence_lines(dependence: "PartialDependence", *, bounded: bool) -> Iter
     yield from table(header, rows, numbers=True)
     left = len(dependence.outputs) - MOST_OUTPUTS
     if left > 0:
-        yield f"and {counted(left, 'output')} that change less (all: --json)"
+        yield f"and {counted(left, 'output')} that change less; all: --json"
     if dependence.categories is not None and dependence.categories > len(dependence.values):
         more = dependence.categories - sum(value is not None for value in dependence.values)
         yield f"and {counted(more, 'category')} with fewer rows"

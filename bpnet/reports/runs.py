@@ -57,7 +57,7 @@ def _notes(listed: RunsList, left_out: Sequence[str]) -> Iterator[str]:
         names = ", ".join(kept[:_MOST_NAMED])
         rest = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
         verb = "keeps" if len(kept) == 1 else "keep"
-        yield f"{BY_HALF}; {names}{rest} {verb} another (bpnet eval RUN)"
+        yield f"{BY_HALF}; {names}{rest} {verb} another: bpnet eval RUN"
     if left_out:
         names = ", ".join(left_out[:_MOST_NAMED])
         more = len(left_out) - _MOST_NAMED

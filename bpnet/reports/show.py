@@ -195,7 +195,7 @@ def _network_lines(shown: ShownRun) -> Iterator[str]:
     header = ["member", "hidden layers", "parameters", "networks", "weight", "epoch"]
     yield from table(header, rows)
     if len(networks) > _MOST_MEMBERS:
-        yield f"and {len(networks) - _MOST_MEMBERS} more (--json)"
+        yield f"and {len(networks) - _MOST_MEMBERS} more; all: --json"
 
 
 def _layer_table(network: ShownNetwork) -> list[str]:

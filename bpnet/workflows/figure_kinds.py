@@ -61,11 +61,11 @@ def _of_tasks(*tasks: str) -> Callable[[FiguredRun], str | None]:
 
 
 def _no_grid(run: FiguredRun) -> str | None:
-    return None if run.is_grid else "it is for the best run of a grid (bpnet train --grid)"
+    return None if run.is_grid else "it is for the best run of a grid: bpnet train --grid"
 
 
 def _no_study(run: FiguredRun) -> str | None:
-    return None if study_of(run.paths) else "it is for the best run of a study (bpnet search)"
+    return None if study_of(run.paths) else "it is for the best run of a study: bpnet search"
 
 
 def _search(run: FiguredRun) -> Figure:

@@ -179,7 +179,7 @@ def _raise_unless_finite(steps: Sequence[StepTrace]) -> None:
         if not np.isfinite([step.loss, step.loss_after]).all():
             raise DivergedError(
                 f"in step {k} the loss is no longer a finite number; "
-                "trace fewer steps (--steps), or lower training.learning_rate"
+                "trace fewer --steps, or lower training.learning_rate"
             )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -140,6 +141,27 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback(here: Path) -> None:
         assert (process.returncode == 130) == (b"interrupted" in errors)
         codes.append(process.returncode)
     assert 130 in codes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("module", ["bpnet.cli.app", "bpnet.cli.verify", "typer.main"])
+def test_a_signal_in_the_first_moments_of_a_command_has_its_code_and_word(
+    number: signal.Signals, module: str, here: Path
+) -> None:
+    program = (
+        "import os, sys\n"
+        "from bpnet.cli import main\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.argv = ['bpnet', 'train', 'c.yaml']\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=here, capture_output=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, b"", b"interrupted\n")
 
 
 def test_nobody_reading_the_progress_does_not_end_a_training(here: Path) -> None:

@@ -5,8 +5,10 @@ import pytest
 from workflow_runs import write_csv
 
 from bpnet.config.loading import load_config
+from bpnet.config.presets.choose import TableSize
+from bpnet.config.presets.expand import expand
 from bpnet.config.source import parse_source
-from bpnet.errors import DataError
+from bpnet.errors import ConfigError, DataError
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 from bpnet.preparation.split import draw_split
@@ -49,6 +51,52 @@ def test_folds_that_the_user_sets_are_not_lowered(tmp_path):
     assert dataset.loaded.config.folds == 5
     with pytest.raises(DataError, match=r"has 3 groups, too few for folds: 5; lower it: --set"):
         draw_rounds(dataset, np.arange(90))
+
+
+TEXT = "dataset: {path: t.csv, target: y}\ntraining: {epochs: 9}\npreset: default\n"
+LARGE = TableSize(20_000, 9, "classification")
+
+
+def test_a_key_that_the_preset_has_set_is_not_blamed_on_a_line_of_the_config():
+    loaded = expand(load_config(parse_source(TEXT, "c.yaml")), LARGE)
+    assert (
+        loaded.problem(("training", "lazy_embeddings"), "is true")
+        == "c.yaml, line 3, preset default: training.lazy_embeddings is true; set it yourself: "
+        "--set training.lazy_embeddings=VALUE"
+    )
+    advised = loaded.problem(("training", "batch_size"), "is 256: --set training.batch_size=64")
+    assert advised.endswith("batch_size is 256: --set training.batch_size=64")
+    names = [member.name for member in loaded.config.members]
+    piecewise = loaded.of_member(names.index("piecewise"))
+    for path in (("architecture", "layers"), ("training", "optimizer", "weight_decay")):
+        assert piecewise.problem(path, "is").startswith(
+            f"c.yaml, line 3, preset default: {path[0]}."
+        )
+    # keys of the user's, and defaults
+    assert loaded.problem(("training", "epochs"), "is 9") == "c.yaml, line 2: training.epochs is 9"
+    assert loaded.problem(("training", "l1"), "is 0").startswith("c.yaml, line 2: ")
+    option = loaded.override(["training.lazy_embeddings=false"])
+    assert option.problem(("training", "lazy_embeddings"), "is false").startswith("--set training.")
+
+
+def test_a_preset_that_the_config_does_not_name_is_named():
+    loaded = expand(load_config(parse_source(TEXT.splitlines()[0], "c.yaml")), LARGE)
+    assert loaded.problem(("folds",), "is 4") == (
+        "c.yaml, preset default: folds is 4; set it yourself: --set folds=VALUE"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("optimizer=lbfgs", r"^c.yaml, line 3, preset default: training.batch_size is 256"),
+        ("l2=0.1", r"^--set training.l2=0.1: training.l2 .*--set training.lazy_embeddings=false"),
+    ],
+)
+def test_a_preset_and_a_key_that_contradict_each_other_are_both_placed(key, why):
+    given = load_config(parse_source(TEXT, "c.yaml")).override([f"training.{key}"])
+    with pytest.raises(ConfigError, match=why):
+        expand(given, LARGE)
 
 
 def test_the_size_of_a_table_is_that_of_its_training_rows(tmp_path):

@@ -86,12 +86,12 @@ def test_the_table_has_twelve_lines_and_says_what_is_left() -> None:
     columns = [shuffled(f"c{k}", (30 - k) / 100) for k in range(30)]
     shown = lines(*columns)
     assert len(table_of(shown)) == MOST_LINES + 1
-    assert table_of(shown)[-1] == "and 18 columns between 0.0100 and 0.1800 (all: --json)"
+    assert table_of(shown)[-1] == "and 18 columns between 0.0100 and 0.1800; all: --json"
     harmful = [*columns[:12], shuffled("x", 0.0006), shuffled("y", -0.0029)]
-    below = "and 2 columns between -0.0029 and 0.0006 (all: --json)"
+    below = "and 2 columns between -0.0029 and 0.0006; all: --json"
     assert table_of(lines(*harmful))[-1] == below
     assert table_of(lines(*columns[:12], shuffled("y", -0.0465)))[-1] == (
-        "and 1 column of -0.0465 (all: --json)"
+        "and 1 column of -0.0465; all: --json"
     )
     group = ShuffledColumns(tuple(f"c{k}" for k in range(20)), 2.0, 1.9, 2.1, 0.1, (2.0,))
     shown = table_of(lines(*columns, groups=(group,)))
@@ -188,6 +188,6 @@ def test_what_is_left_out_matters_less_than_what_is_shown() -> None:
     assert [line.split()[0] for line in shown if not line.startswith("and")] == [
         one.columns[0] for one in before
     ]
-    assert "and 6 columns between 0.0100 and 0.0200 (all: --json)" in text
+    assert "and 6 columns between 0.0100 and 0.0200; all: --json" in text
     nine = table_of(lines(*columns[1:], groups=(group,)))
     assert [line.split()[0] for line in nine[9:12]] == ["5", "g0", "g1"]

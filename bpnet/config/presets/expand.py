@@ -1,6 +1,6 @@
 """A preset expanded: its keys written into a config, beneath those that the user has set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -55,11 +55,23 @@ def expand(loaded: LoadedConfig, table: TableSize) -> LoadedConfig:
     data = merged(_without_replaced(preset, own), own)
     if "members" not in own and "members" in preset:
         data["members"] = [_without(member, own) for member in preset["members"]]
+    source = replace(source, preset=name, preset_paths=frozenset(_paths_besides(data, own)))
     expanded = load_config(replace(source, data={"preset": None, **data}))
     if "calibration" not in own and not expanded.config.validates:
         data["calibration"] = "none"  # the user's split leaves no rows to fit it to
         expanded = load_config(replace(source, data={"preset": None, **data}))
     return replace(expanded, written_preset=name)
+
+
+def _paths_besides(data: Any, own: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the paths of all that is in a config's data, but not in the user's own."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in items:
+        written = isinstance(own, dict) and key in own
+        if not written:
+            yield (*path, key)
+        if isinstance(value, dict | list) and not (written and own[key] == value):
+            yield from _paths_besides(value, own[key] if written else None, (*path, key))
 
 
 def preset_record(loaded: LoadedConfig) -> dict[str, Any]:

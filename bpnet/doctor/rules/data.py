@@ -43,7 +43,8 @@ def nothing_to_learn(evidence: Evidence) -> Iterator[Finding]:
         "the inputs may not tell the target: neither a linear nor a smooth function of them "
         f"predicts rows left out (R² {best:.2f} on {rows} training rows)",
         0.89 if best < max(NOTHING, accident) else 0.5,
-        advice="look for columns that could tell it, or for a mistake in the table (bpnet check)",
+        advice="look for columns that could tell it, or for a mistake in the table: "
+        "bpnet check CONFIG",
     )
 
 

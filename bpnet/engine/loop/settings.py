@@ -176,26 +176,29 @@ class Training(Component):
             raise FieldError(
                 "batch_size",
                 f"is {self.batch_size}, but {self.optimizer.kind} takes all training rows in one "
-                "step; leave batch_size out, or: --set training.batch_size=full",
+                "step: --set training.batch_size=full",
             )
         if self.learning_rate_factors is not None and self.optimizer.searches:
             raise FieldError(
                 "learning_rate_factors",
                 f"cannot be used with the optimizer {self.optimizer.kind}, which takes no steps "
-                "along a gradient; leave them out, or choose another optimizer",
+                "along a gradient; choose another optimizer, or leave them out: "
+                "--set training.learning_rate_factors=null",
             )
         if self.lazy_embeddings and (self.l1 or self.l2):
             name = "l1" if self.l1 else "l2"
             raise FieldError(
                 name,
                 f"is {getattr(self, name)}, which moves all weights in each step, but "
-                "lazy_embeddings is true; use the weight decay of adamw instead",
+                "lazy_embeddings is true; use the weight decay of adamw instead, or: "
+                "--set training.lazy_embeddings=false",
             )
         if self.lazy_embeddings and self.optimizer.searches:
             raise FieldError(
                 "lazy_embeddings",
                 f"cannot be used with the optimizer {self.optimizer.kind}, which searches among "
-                "all parameters; leave it out, or choose another optimizer",
+                "all parameters; choose another optimizer, or leave it out: "
+                "--set training.lazy_embeddings=false",
             )
         if self.on_divergence == "backtrack" and self.optimizer.searches:
             raise FieldError(

@@ -47,7 +47,7 @@ def search(
         typer.Option(metavar="NAME", help="Name the study; by default as the run, with -search."),
     ] = None,
     join: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="STUDY", help="Take part in the search of a study."),
     ] = None,
     backend: Backend = None,
@@ -79,10 +79,14 @@ def search(
         given = trials_setting(trials, budget)
         source = apply_overrides(read_source(config), settings or [])
         if join is not None:
+            if not join:
+                raise UsageError(
+                    "--join is empty; give the folder of a study, such as runs/flowers-search-001"
+                )
             if name is not None:
                 raise UsageError("--name and --join cannot be combined; give one of them")
             with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
-                result = join_search(join, source, given, view)
+                result = join_search(Path(join), source, given, view)
         else:
             source = apply_overrides(
                 source, [f"search.{key}={value}" for key, value in given.items()]

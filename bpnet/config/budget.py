@@ -13,7 +13,7 @@ EXAMPLES = "a number of seconds, or one with s, m or h, such as 90s, 10m or 2h"
 def budget_seconds(budget: float | str) -> float:
     """Return the seconds of a budget; raise ValueError, whose text follows the key's name."""
     if isinstance(budget, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", budget)
+        match = re.fullmatch(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([smh]?)\s*", budget)
         if match is None:
             raise ValueError(f"is {budget!r}; it must be {EXAMPLES}")
         seconds = float(match[1]) * _SECONDS[match[2] or "s"]

@@ -47,6 +47,11 @@ class Dimension(Component):
             self._check_choices(self.choices)
         else:
             self._check_range()
+        for key, wanted in (self.when or {}).items():
+            if wanted in (None, []):
+                raise FieldError(
+                    "when", f"gives {key} no value; write {{{key}: VALUE}}, or leave out when"
+                )
 
     def _check_choices(self, choices: list[Any]) -> None:
         for name in ("low", "high", "step"):

@@ -58,31 +58,33 @@ class LearningSampler:
     of the trials, the seed and the generation, and its draws of their order. A pass has one shape,
     so that there are few of these and it would keep to the first: every other one is drawn evenly,
     after the `evenly` ones of the first generation.
+
+    It keeps the trials that it knows from one generation to the next, as Optuna copies each one.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        trials: Sequence[Trial],
-        *,
-        maximizes: bool,
-        seed: int,
-        generation: int,
-        evenly: int,
-    ) -> None:
-        self._space, self._evenly = space, evenly
+    def __init__(self, space: Space, *, maximizes: bool, seed: int, evenly: int) -> None:
+        self._space, self._seed, self._evenly = space, seed, evenly
         self._even = EvenSampler(space, seed, sobol=True)
-        rng = generator(seed, Purpose.SETTINGS, generation, 1000)
+        self._known: set[int] = set()
+        self._asked: list[Any] = []
+        self._sampler: Any = None
         with _silent() as optuna:
-            conditional = any(one.when for one in space.dimensions.values())
+            self._study = optuna.create_study(direction="maximize" if maximizes else "minimize")
+
+    def begin(self, generation: int, trials: Sequence[Trial]) -> None:
+        """Begin the draws of a generation, which know these trials."""
+        rng = generator(self._seed, Purpose.SETTINGS, generation, 1000)
+        new = [trial for trial in trials if trial.number not in self._known]
+        self._known.update(trial.number for trial in new)
+        with _silent() as optuna:
+            while self._asked:
+                self._end(optuna)
+            conditional = any(one.when for one in self._space.dimensions.values())
             self._sampler = optuna.samplers.TPESampler(
                 seed=int(rng.integers(2**31)), multivariate=True, group=conditional
             )
-            self._study = optuna.create_study(
-                direction="maximize" if maximizes else "minimize", sampler=self._sampler
-            )
-            distributions = _distributions(optuna, space)
-            self._study.add_trials([_frozen(optuna, distributions, trial) for trial in trials])
+            distributions = _distributions(optuna, self._space)
+            self._study.add_trials([_frozen(optuna, distributions, trial) for trial in new])
 
     def shape(self, number: int) -> dict[str, Any]:
         """Draw the values of the keys of a shape."""
@@ -90,10 +92,8 @@ class LearningSampler:
             # the next point: of every other one of a Sobol sequence a coordinate keeps to one half
             return self._even.shape(self._evenly + number // 2 - self._evenly // 2)
         with _silent() as optuna:
-            self._study.sampler = self._sampler
-            trial = self._study.ask()
-            values = self._suggested(trial)
-            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)  # it will not be trained
+            values = self._ask(self._sampler)
+            self._end(optuna)  # it is not trained
         return self._space.of_shape(values)
 
     def draw(self, _number: int, fixed: Values) -> dict[str, Any]:
@@ -102,15 +102,22 @@ class LearningSampler:
             inner = {
                 key: _internal(self._space.dimensions[key], value) for key, value in fixed.items()
             }
-            self._study.sampler = optuna.samplers.PartialFixedSampler(inner, self._sampler)
-            return self._suggested(self._study.ask())
+            return self._ask(optuna.samplers.PartialFixedSampler(inner, self._sampler))
 
-    def _suggested(self, trial: Any) -> dict[str, Any]:
+    def _ask(self, sampler: Any) -> dict[str, Any]:
+        """Draw a trial, which counts as bad until the next generation begins."""
+        self._study.sampler = sampler
+        trial = self._study.ask()
+        self._asked.append(trial)
         values: dict[str, Any] = {}
         for key, dimension in self._space.dimensions.items():
             if self._space.drawn(key, values):
                 values[key] = _external(dimension, _suggested(trial, key, dimension))
         return values
+
+    def _end(self, optuna: Any) -> None:
+        """End the trial that was drawn last; how it ends, if it is trained, another one tells."""
+        self._study.tell(self._asked.pop(), state=optuna.trial.TrialState.FAIL)
 
 
 def _suggested(trial: Any, key: str, dimension: Dimension) -> Any:

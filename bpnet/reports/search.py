@@ -106,6 +106,11 @@ def _best_lines(result: "SearchResult") -> Iterator[str]:
 
 def _loss_lines(result: "SearchResult") -> Iterator[str]:
     """Yield what the loss is that compares trials, where the run's report has others."""
+    if result.part == "mean_of_folds":
+        yield (
+            f"It is the mean of the {result.metric} of each fold's held-out rows; the run's own "
+            "out-of-fold score is of all these rows together."
+        )
     if result.metric != "loss":
         return
     if any("rmse" in one for one in result.metrics.values()):

@@ -28,7 +28,11 @@ def open_study(folder: Path) -> StudyFolder:
     """Return a study; raise RunError if the folder holds none."""
     study = StudyFolder(folder)
     if not study.study.is_file():
-        kind = "there is no such folder" if not folder.exists() else "it has no " + STUDY
+        kind = f"it has no {STUDY}"
+        if not folder.exists():
+            kind = "there is no such folder"
+        elif not folder.is_dir():
+            kind = "it is a file, and a study is a folder"
         raise RunError(f"{folder}: is not a study: {kind}; `bpnet search CONFIG` makes one")
     return study
 

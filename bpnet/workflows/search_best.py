@@ -34,7 +34,7 @@ class SearchResult:
     run: Path
     metric: str
     part: str
-    """The rows that trials are compared by: validation or out_of_fold."""
+    """The rows that trials are compared by: validation, out_of_fold or mean_of_folds."""
     sampler: str
     trials: list[Trial]
     importance: dict[str, float] | None

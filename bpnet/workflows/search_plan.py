@@ -9,9 +9,13 @@ from bpnet.config.loading import LoadedConfig, load_config
 from bpnet.config.other_names import usual_key
 from bpnet.config.pack_draws import DROPOUT
 from bpnet.config.presets.expand import preset_of
+from bpnet.config.schema import Config
 from bpnet.config.search import Dimension, Search
 from bpnet.config.search_space import Space, in_order, narrowed, with_values
+from bpnet.config.shorthand import hint_at
 from bpnet.config.source import Source
+from bpnet.config.written_texts import fits
+from bpnet.engine.component import FieldError
 from bpnet.engine.layers import Dropout
 from bpnet.engine.metrics import HIGHER_IS_BETTER, metric_names
 from bpnet.errors import ConfigError
@@ -55,8 +59,13 @@ class SearchPlan:
 
     @property
     def part(self) -> str:
-        """The name of the rows that trials are compared by."""
-        return "out_of_fold" if self.folds else "validation"
+        """The name of the rows that trials are compared by.
+
+        Of folds the loss is that of all held-out rows together, any other metric the folds' mean.
+        """
+        if self.folds:
+            return "out_of_fold" if self.metric == "loss" else "mean_of_folds"
+        return "validation"
 
 
 def plan_search(source: Source) -> tuple[SearchPlan, TrialRows, list[str]]:
@@ -186,7 +195,7 @@ def _checked_space(
                 "is not drawn in a search, which draws keys inside "
                 f"{listed(_DRAWN)}" + (f"; did you mean '{near}'?" if near else ""),
             )
-        elif text := _position_problem(key, base):
+        elif text := _position_problem(key, base) or _range_problem(key, dimensions[key], base):
             problem(key, text)
     if problems:
         raise ConfigError(problems)
@@ -246,6 +255,18 @@ def _position_problem(key: str, base: Source) -> str | None:
     return None
 
 
+def _range_problem(key: str, one: Dimension, base: Source) -> str | None:
+    """Return what is wrong with a range of a key that takes no numbers."""
+    path = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+    hint = None if one.choices is not None else hint_at(path, base.data, Config)
+    if hint is None or fits(1, hint) or fits(0.5, hint):
+        return None
+    return (
+        "has a range, but the key takes no numbers; give a list of values in its place, as "
+        f"bpnet explain {key} has them"
+    )
+
+
 def _condition_problem(key: str, dimensions: Mapping[str, Dimension]) -> str | None:
     """Return what is wrong with the conditions of a key, if anything is."""
     for name, wanted in (dimensions[key].when or {}).items():
@@ -291,15 +312,22 @@ def _tried(
             shape(one.at(0.3719))
         except ConfigError:
             try:
-                whole = replace(one, integer=True)
-                shape(whole.at(0.3719))
-            except (ConfigError, ValueError):
+                shape(round(one.at(0.3719)))
+            except ConfigError:
                 pass
             else:
-                one = whole
+                one = _whole(one)
     for value in one.ends:
         shape(value)  # raises if the key does not take it
     return one, {shape(value) for value in one.typical}
+
+
+def _whole(one: Dimension) -> Dimension:
+    """Return a range as one of whole numbers; raise ConfigError if it has others."""
+    try:
+        return replace(one, integer=True)
+    except FieldError as error:
+        raise ConfigError([f"{error.field} {error}"]) from None
 
 
 def _metric(

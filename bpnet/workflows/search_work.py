@@ -53,6 +53,7 @@ class SearchWork:
     store: TrialStore = field(init=False)
     clock: Clock = field(init=False)
     _warned: bool = False
+    _learning: optuna.LearningSampler | None = None
 
     def run(self) -> SearchResult:
         """Search to the end, and train the best; see `search`."""
@@ -260,14 +261,15 @@ class SearchWork:
         """Return what draws a generation: where nothing is known yet, evenly."""
         plan = self.plan
         if plan.settings.sampler == "tpe" and trials:
-            return optuna.LearningSampler(
-                plan.space,
-                trials,
-                maximizes=plan.maximizes,
-                seed=plan.seed,
-                generation=generation,
-                evenly=plan.settings.passes,
-            )
+            if self._learning is None:
+                self._learning = optuna.LearningSampler(
+                    plan.space,
+                    maximizes=plan.maximizes,
+                    seed=plan.seed,
+                    evenly=plan.settings.passes,
+                )
+            self._learning.begin(generation, trials)
+            return self._learning
         return EvenSampler(plan.space, plan.seed, sobol=plan.settings.sampler != "random")
 
 

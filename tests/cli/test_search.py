@@ -49,6 +49,25 @@ CONFIG = ROOT / "configs" / "iris.yaml"
             "search.space={training.l2: {low: 0.1, high: 1, when: {training.optimizr: adam}}}",
             ["does not draw"],
         ),
+        (
+            "search.space={training.optimizer: [adam, adamw], training.l2: "
+            "{low: 0.1, high: 1, when: {training.optimizer}}}",
+            ["training.l2.when gives training.optimizer no value", "{training.optimizer: VALUE}"],
+        ),
+        (
+            "search.space={training.optimizer: [adam, adamw], training.l2: "
+            "{low: 0.1, high: 1, when: {training.optimizer: []}}}",
+            ["training.l2.when gives training.optimizer no value"],
+        ),
+        (
+            "search.space.architecture.activation={low: 1, high: 3}",
+            ["takes no numbers", "list of values", "bpnet explain architecture.activation"],
+        ),
+        ("search.space.architecture.hidden={low: 1, high: 3}", ["takes no numbers"]),
+        (
+            "search.space.architecture.hidden.0={low: 1.5, high: 3}",
+            ["architecture.hidden.0 cannot be drawn: low is 1.5", "takes whole numbers"],
+        ),
         ("search.budget=soon", ["soon", "90s, 10m or 2h"]),
         ("search.metric=accuracu", ["did you mean 'accuracy'"]),
         ("search.sampler=grid", ["grid", "tpe"]),
@@ -62,10 +81,14 @@ def test_what_no_search_can_be_is_refused(tmp_path: Path, setting: str, words: l
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_budget_that_is_no_time_is_refused(tmp_path: Path) -> None:
-    said = bpnet("search", CONFIG, "--budget", "soon", "--runs", tmp_path)
+@pytest.mark.parametrize(
+    ("budget", "words"), [("soon", "'soon'"), ("-5", "is -5; it must be greater than 0")]
+)
+def test_a_budget_that_is_no_time_is_refused(tmp_path: Path, budget: str, words: str) -> None:
+    said = bpnet("search", CONFIG, "--budget", budget, "--runs", tmp_path)
     assert said.code == 2
-    assert "90s, 10m or 2h" in said.err
+    assert words in said.err
+    assert "90s, 10m or 2h" in " ".join(said.err.split())
 
 
 def test_only_a_study_is_joined(tmp_path: Path) -> None:
@@ -75,6 +98,12 @@ def test_only_a_study_is_joined(tmp_path: Path) -> None:
     said = bpnet("search", CONFIG, "--join", tmp_path / "none")
     assert said.code == 5
     assert "no such folder" in said.err
+    said = bpnet("search", CONFIG, "--join", CONFIG)
+    assert said.code == 5
+    assert "it is a file, and a study is a folder" in " ".join(said.err.split())
+    said = bpnet("search", CONFIG, "--join", "")
+    assert said.code == 2
+    assert "--join is empty; give the folder of a study" in said.err
 
 
 def test_a_study_is_joined_with_its_own_config_and_table_only(tmp_path: Path) -> None:

@@ -95,6 +95,45 @@ def test_a_trial_scores_as_a_run_of_its_own(searched: tuple[Path, dict[str, Any]
     assert Path(data["run"]) == study / "best-001"
 
 
+@pytest.mark.slow
+def test_another_metric_of_folds_is_their_mean_and_said_to_be(tmp_path: Path) -> None:
+    config = tmp_path / "sugar.yaml"
+    config.write_text(
+        f"dataset: {{path: {ROOT}/datasets/diabetes.csv, target: progression}}\n"
+        "architecture: {hidden: [8]}\ntraining: {epochs: 6}\n"
+        "search: {trials: 2, draws: 2, passes: 1, folds: 3, metric: rmse,\n"
+        "  space: {training.learning_rate: {low: 0.01, high: 0.1}}}\n"
+    )
+    said = bpnet("search", config, "--runs", tmp_path, "--json", "--quiet")
+    assert said.code == 0, said.err
+    data = json.loads(said.out)
+    assert data["part"] == "mean_of_folds"
+    run, best = Path(data["run"]), data["trials"][0]
+    with (run / "replicas.csv").open() as file:
+        rmse = [
+            float(row["val_rmse"])
+            for row in csv.DictReader(file)
+            if int(row["epoch"]) == best["best_epoch"]
+        ]
+    with (run / "predictions.csv").open() as file:
+        folds = [row["fold"] for row in csv.DictReader(file)]
+    sizes = [folds.count(name) for name in ("1", "2", "3")]
+    assert len(rmse) == 3
+    # scikit-learn's score of all held-out rows, which the folds' own scores make up, as no
+    # prediction leaves the range of the targets, to which a run keeps them
+    member = json.loads((run / "metrics.json").read_text())["members"][0]["out_of_fold"]
+    pooled = np.sqrt(np.average(np.square(rmse), weights=sizes))
+    assert pooled == pytest.approx(member["rmse"], rel=1e-5)
+    assert best["score"] == pytest.approx(np.mean(rmse), rel=1e-5)
+    assert abs(best["score"] / pooled - 1) > 1e-4
+    shown = " ".join(bpnet("resume", tmp_path / "sugar-search-001").out.split())
+    assert "ranked by the mean-of-folds rmse" in shown
+    assert "Its mean-of-folds rmse of" in shown
+    assert "It is the mean of the rmse of each fold's held-out rows" in shown
+    shown = bpnet("show", tmp_path / "sugar-search-001").out
+    assert "best mean-of-folds rmse" in shown
+
+
 def test_the_best_third_of_all_that_reach_a_rung_goes_on(
     searched: tuple[Path, dict[str, Any]],
 ) -> None:

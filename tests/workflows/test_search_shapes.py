@@ -67,10 +67,8 @@ def test_shapes_are_tried_beside_those_that_were_good() -> None:
     for number in range(8):
         sampler: Any = EvenSampler(space, 0, sobol=True)
         if number >= 2:
-            generation = 1 + number // 2
-            sampler = LearningSampler(
-                space, trials, maximizes=False, seed=0, generation=generation, evenly=2
-            )
+            sampler = LearningSampler(space, maximizes=False, seed=0, evenly=2)
+            sampler.begin(1 + number // 2, trials)
         shape = sampler.shape(number)
         shapes.append(tuple(shape.values()))
         for _ in range(16):
@@ -83,13 +81,41 @@ def test_shapes_are_tried_beside_those_that_were_good() -> None:
     assert {activation for _, activation in shapes} == set(activations)
 
 
+@pytest.mark.parametrize("when", [None, {ACTIVATION: "relu"}])
+def test_draws_do_not_hang_on_which_process_drew_before(when: dict[str, str] | None) -> None:
+    pytest.importorskip("optuna")
+    space = Space(
+        {
+            ACTIVATION: Dimension(choices=["relu", "tanh"]),
+            RATE: Dimension(low=0.001, high=0.1, log=True, when=when),
+        },
+        (ACTIVATION,),
+    )
+    stays = LearningSampler(space, maximizes=False, seed=0, evenly=1)
+    trials: list[Trial] = []
+    for generation in range(2, 6):
+        others = LearningSampler(space, maximizes=False, seed=0, evenly=1)
+        drawn = []
+        for sampler in (stays, others):
+            sampler.begin(generation, trials)
+            shapes = [sampler.shape(number) for number in (0, 1)]
+            drawn.append([sampler.draw(k, shape) for shape in shapes for k in range(6)])
+        assert drawn[0] == drawn[1]
+        for values in drawn[0]:
+            n = len(trials) + 1
+            score = values.get(RATE, 0.05)
+            state: Any = "finished" if n % 3 else "stopped"
+            trials.append(Trial(n, generation, values, state, score, [(1, score)], 9, 9, 1.0, "w"))
+
+
 @pytest.mark.parametrize("passes", [1, 2, 3, 8])
 def test_each_value_of_each_key_is_tried_whatever_was_good(passes: int) -> None:
     pytest.importorskip("optuna")
     keys = ["a", "b", "c", "d"]
     space = Space({key: Dimension(choices=[0, 1]) for key in keys}, tuple(keys))
     first = EvenSampler(space, 5, sobol=True)
-    sampler = LearningSampler(space, [], maximizes=False, seed=5, generation=2, evenly=passes)
+    sampler = LearningSampler(space, maximizes=False, seed=5, evenly=passes)
+    sampler.begin(2, [])
     later = [number for number in range(passes, passes + 16) if number % 2]
     shapes = [sampler.shape(number) for number in later]
     for key in keys:

@@ -176,7 +176,7 @@ class Search(Component):
     """Passes drawn at a time, each with a shape: what they find is known to the next ones. As many
     processes can share the work. Example: `passes: 8`.
     """
-    rungs: int = number(3, ge=0, le=10)
+    rungs: int = number(2, ge=0, le=10)
     """Times within a training at which the worst trials stop. With 0 all train to the end.
     Example: `rungs: 1`.
     """

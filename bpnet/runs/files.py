@@ -59,6 +59,7 @@ def replacing(
     # in the same folder, since a rename cannot cross file systems
     name = path.name[:_NAME_IN_TEMPORARY]
     temporary = path.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
+    held = hold is not None and os.name == "posix"  # elsewhere an open file cannot be renamed
     try:
         with _new(temporary, private=is_file(path), hold=hold) as file:
             if is_file(path):
@@ -68,7 +69,10 @@ def replacing(
             file.flush()
             if flush:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+            if held:  # until it has its name: nobody takes it for one of a killed process
+                temporary.replace(path)
+        if not held:
+            temporary.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:

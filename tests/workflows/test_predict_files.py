@@ -267,6 +267,20 @@ def test_the_next_worker_removes_what_a_killed_one_has_left_a_moment_ago(classes
     assert [path for path in dead if path.exists()] == []
 
 
+def test_a_file_is_held_until_it_has_its_name(tmp_path, monkeypatch):
+    rename = Path.replace
+
+    def late(temporary, path):
+        lock.remove_unheld(temporary)  # by another worker, right before
+        return rename(temporary, path)
+
+    monkeypatch.setattr(Path, "replace", late)
+    with files.replacing(tmp_path / "t.csv", hold=lock.hold) as stream:
+        stream.write(b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    assert (tmp_path / "t.csv").read_bytes() == b"x"
+
+
 def test_a_file_that_is_removed_before_it_is_held_is_begun_again(tmp_path):
     removed = []
 

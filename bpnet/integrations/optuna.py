@@ -21,6 +21,8 @@ from bpnet.runs.lock import exclusively
 from bpnet.runs.trial_log import Trial, cut_damaged, in_order, trim
 
 EXTRA = "install it with: pip install 'bpnet-cli[search]'"
+_FEWEST_BEST = 10
+"""Trials that importances set beside all. Optuna wants five; keys that only some have need more."""
 _ATTRIBUTE = "bpnet"
 """The attribute of a trial in the journal with all that is known of it."""
 
@@ -263,8 +265,10 @@ def importance(
 ) -> dict[str, float]:
     """Return the share of each key in how good trials are, by PED-ANOVA (Watanabe et al. 2023).
 
-    `scores` has one of each trial.
+    `scores` has one of each trial. The best tenth is set beside all: at least ten trials, or half
+    of them, as the two best of 24 tell nothing.
     """
+    best = min(max(0.1, _FEWEST_BEST / len(trials)), 0.5)
     with _silent() as optuna:
         study = optuna.create_study(direction="maximize" if maximizes else "minimize")
         distributions = _distributions(optuna, space)
@@ -279,7 +283,7 @@ def importance(
             ]
         )
         found = optuna.importance.get_param_importances(
-            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(target_quantile=best)
         )
     return {key: float(found.get(key, 0.0)) for key in space.dimensions}
 

@@ -22,6 +22,7 @@ from bpnet.config.search import Dimension, Search
 from bpnet.config.search_space import Draws, EvenSampler, Space, in_order, narrowed, with_values
 from bpnet.config.source import parse_source
 from bpnet.engine.component import FieldError
+from bpnet.integrations import optuna
 from bpnet.runs.study import StudyFolder
 from bpnet.runs.trial_log import Trial, TrialLog, cut_damaged, trim
 from bpnet.scoring.setting_importance import setting_importance
@@ -367,6 +368,27 @@ def test_importance_finds_the_key_that_decides() -> None:
     shares = setting_importance(values, ["a", "b", "c"], scores, seed=0)
     assert shares["a"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_few_trials_do_not_make_a_key_important_that_only_some_have() -> None:
+    pytest.importorskip("optuna")
+    dimensions = {
+        "rate": Dimension(low=0.001, high=0.1, log=True),
+        "optimizer": Dimension(choices=["adam", "adamw"]),
+        "decay": Dimension(low=0.001, high=1.0, log=True, when={"optimizer": "adamw"}),
+    }
+    space, shares = Space(dimensions), []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        drawn = [dict(zip(dimensions, u, strict=True)) for u in rng.random((24, 3))]
+        values = [space.from_shares(each, {}) for each in drawn]
+        scores = [abs(np.log10(one["rate"]) + 1.5) for one in values]
+        trials = [
+            Trial(number, 1, one, "finished", score, [], 3, 2, 1.0, "w")
+            for number, (one, score) in enumerate(zip(values, scores, strict=True))
+        ]
+        shares.append(optuna.importance(trials, space, scores, maximizes=False))
+    assert [max(one, key=lambda key: one[key]) for one in shares] == ["rate"] * 10
 
 
 def test_the_settings_of_a_search_are_checked() -> None:

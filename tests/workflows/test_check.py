@@ -334,9 +334,9 @@ def test_nothing_is_written_and_disk_rows_are_sampled(
 
 
 def test_the_time_is_within_a_few_times_of_the_real_one(tmp_path: Path) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = inspected(tmp_path, frame(20_000), "architecture.hidden=[64, 64]", "training.epochs=3")
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     trained = train_text(tmp_path, CONFIG, "architecture.hidden=[64, 64]", "training.epochs=3")
     assert found.cost.seconds / 8 < trained.seconds < 8 * found.cost.seconds + 1
 

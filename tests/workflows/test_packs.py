@@ -252,7 +252,7 @@ def test_a_pack_that_cannot_be_drawn_is_refused(table, pack, message):
         ("refit=true", "refit is true, but the networks of a pack predict with those of the folds"),
         ("budget=soon", "budget is 'soon'; it must be a number of seconds, or one with s, m or h"),
         ("budget=0", "budget is 0.0; it must be greater than 0"),
-        ("budget=-1m", "budget is '-1m'; it must be a number of seconds"),
+        ("budget=-1m", "budget is -1m; it must be greater than 0: a number of seconds"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(table, setting, message):

@@ -8,9 +8,9 @@
 Every shipped config is trained, and so are grids, cross-validations, runs with replicas and tables
 with columns of every kind. Each file of the run directories and each number of `eval`, `predict`,
 `trace` and `gradcheck` is hashed; clock times, versions, texts, and keys of a config that are null
-or empty are left out. Bits depend on the processor and on NumPy's BLAS: compare only on the machine
-that recorded (the file names it), and record there from the commit that is to be matched. All takes
-3 minutes of an idle core.
+or empty are left out. Bits depend on the processor and on NumPy's BLAS and SIMD:
+compare only on the machine that recorded (the file names it), and record there from the commit that
+is to be matched. All takes 3 minutes of an idle core.
 """
 
 import argparse
@@ -262,6 +262,7 @@ def machine(python: str) -> dict[str, str]:
     """Describe the processor, system and versions that the bits depend on."""
     code = (
         "import numpy, sklearn, threadpoolctl as t; print(numpy.__version__, sklearn.__version__, "
+        "'+'.join(numpy.show_config('dicts')['SIMD Extensions']['found']), "
         "*{i['architecture'] for i in t.threadpool_info() if i['user_api'] == 'blas'})"
     )
     versions = subprocess.run(
@@ -272,7 +273,8 @@ def machine(python: str) -> dict[str, str]:
     cpu = models[0] if models else platform.processor()
     return {
         "cpu": cpu,
-        "blas": " ".join(versions[2:]),
+        "simd": versions[2],  # of NumPy: processors of one name may differ
+        "blas": " ".join(versions[3:]),
         "numpy": versions[0],
         "scikit-learn": versions[1],
         "system": f"{platform.system()} {platform.machine()}",

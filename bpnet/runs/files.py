@@ -115,12 +115,7 @@ def write_new(path: Path, text: str) -> None:
 
 def temporary_files(folder: Path) -> Iterator[Path]:
     """Yield the temporary files in a folder: of `replacing`, or left by a process at its death."""
-    return (path for path in folder.rglob(".*.tmp") if is_temporary(path.name))
-
-
-def is_temporary(name: str) -> bool:
-    """Return True for the name of a temporary file."""
-    return _TEMPORARY.fullmatch(name) is not None
+    return (path for path in folder.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
 
 
 def remove_temporary(folder: Path) -> None:

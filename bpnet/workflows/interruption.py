@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 from bpnet.errors import InterruptedRunError, RunError
 
@@ -30,9 +31,20 @@ class SecondInterruption(SignalInterrupt):
     """A second signal, after which nothing more is saved."""
 
 
+_latest: SignalInterrupt | None = None
+"""What a handler of signals has raised last."""
+
+
+def _raise(interrupt: SignalInterrupt) -> NoReturn:
+    """Raise an interrupt, which `interrupts_kept` knows of when a library has lost it."""
+    global _latest
+    _latest = interrupt
+    raise interrupt
+
+
 def raise_interrupt(number: int, _frame: FrameType | None) -> None:
     """Raise SignalInterrupt: the handler of signals outside of a training."""
-    raise SignalInterrupt(number)
+    _raise(SignalInterrupt(number))
 
 
 @contextmanager
@@ -71,29 +83,18 @@ def interrupts_kept() -> Iterator[None]:
 
     A signal is raised wherever the program is, and so in libraries, which may take it for a failure
     of what they tried: NumPy makes a ValueError of one that arrives while it reads a buffer's
-    format. What the project says of an interruption stays: what it has saved, or could not write.
+    format, and pydantic a SchemaError, without a cause, of one while it builds a validator. What
+    the project says of an interruption stays: what it has saved, or could not write.
     """
+    before = _latest
     try:
         yield
     except (InterruptedRunError, RunError):
         raise
     except Exception as error:
-        interrupt = _interrupt_behind(error)
-        if interrupt is None:
+        if _latest is None or _latest is before:
             raise
-        raise interrupt from error
-
-
-def _interrupt_behind(error: BaseException) -> SignalInterrupt | None:
-    """Return the SignalInterrupt that an error was raised for, or while handling."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        if isinstance(cause, SignalInterrupt):
-            return cause
-        seen.add(id(cause))
-        cause = cause.__cause__ or cause.__context__
-    return None
+        raise _latest from error
 
 
 def _send_after(returns: threading.Event, number: int) -> None:
@@ -151,10 +152,10 @@ def interruptible() -> Iterator[Interruption]:
             left = True
             for each in before:
                 signal.signal(each, signal.SIG_IGN)
-            raise SecondInterruption(number)
+            _raise(SecondInterruption(number))
         interruption.number = number
         if not interruption.postponed:
-            raise SignalInterrupt(number)
+            _raise(SignalInterrupt(number))
 
     for number in before:
         signal.signal(number, interrupt)

@@ -242,6 +242,23 @@ def test_labels_are_not_changed_by_the_reader(cells):
         assert column.numbers.tolist() == [float(cell) for cell in cells * 3]
 
 
+@pytest.mark.parametrize("code", ["007", " 007", '"007"', '" 007"', ' "007"'])
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_a_code_like_007_is_found_wherever_it_is(code, place):
+    dialect = Dialect(",", '"', NumberFormat())
+
+    def parsed(cells: list[str]) -> Column:
+        content = "\n".join(f"{cell},1 07" for cell in cells).encode()
+        columns = parse_columns(content, ["code", "y"], dialect, {"code": "any"})
+        assert columns is not None
+        return columns["code"]
+
+    cells = ["10", "200", "3005"] * 2
+    assert parsed(cells).numbers is not None
+    cells[place] = code
+    assert "007" in parsed(cells).cells()
+
+
 def test_small_tables_do_not_import_pandas():
     code = (
         "import sys; from bpnet.data.reading import open_table; "

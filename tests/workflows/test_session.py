@@ -102,7 +102,18 @@ def as_bare_except() -> None:
         raise ValueError("cannot be read") from None
 
 
-@pytest.mark.parametrize("step", [as_a_library, as_bare_except])
+def as_code_in_c() -> None:
+    """Take a signal for a failure, and lose it, as pydantic does while it builds a validator."""
+    lost = False
+    try:
+        ctrl_c()
+    except KeyboardInterrupt:
+        lost = True
+    if lost:
+        raise ValueError("Error building `literal` serializer:\n  SignalInterrupt: 2")
+
+
+@pytest.mark.parametrize("step", [as_a_library, as_bare_except, as_code_in_c])
 def test_an_interruption_that_a_library_takes_for_a_failure_stays_one(tmp_path, step):
     session = Session(tmp_path, step)
     assert session.run() == "interrupted"
@@ -110,6 +121,16 @@ def test_an_interruption_that_a_library_takes_for_a_failure_stays_one(tmp_path, 
     with signals_raise(), pytest.raises(typer.Exit) as ended, exit_codes():
         step()
     assert ended.value.exit_code == 130
+
+
+def test_an_error_after_an_earlier_command_was_interrupted_stays_an_error(tmp_path):
+    assert Session(tmp_path, ctrl_c).run() == "interrupted"
+
+    def fail() -> None:
+        raise ValueError("of its own")
+
+    with pytest.raises(ValueError, match="of its own"):
+        Session(tmp_path, fail).run()
 
 
 def test_what_an_interruption_cannot_write_is_reported(tmp_path):

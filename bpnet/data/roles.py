@@ -36,7 +36,7 @@ from bpnet.data.identifiers import (
     is_id_name,
     step_note,
 )
-from bpnet.data.numbers.advice import ambiguity_note
+from bpnet.data.numbers.advice import ambiguity_note, unit_note
 from bpnet.data.numbers.cells import number_text
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import CellParseError, Column, Floats
@@ -125,6 +125,11 @@ def detect_role(
             )
     if names_rows and not named and detected.role in ("numeric", "categorical"):
         detected = _without_row_names(detected, column, rows)
+    if given == "categorical":  # chosen: what the cells may be otherwise is no longer a question
+        words = _words(present_cells(column, rows)[1], numbers.number_format)
+        return DetectedRole(
+            given, number_format=numbers.number_format, note=differing_in_case_note(words)
+        )
     if given is None or (given == detected.role and given != "ignored"):
         return detected
     return DetectedRole(
@@ -133,6 +138,11 @@ def detect_role(
         number_format=numbers.number_format,
         note=ambiguity_note(numbers, name) if given == "numeric" else None,
     )
+
+
+def _words(texts: list[str], number_format: NumberFormat) -> list[str]:
+    """Return the texts that are no word for a missing value among numbers."""
+    return [text for text in texts if not number_format.is_missing_number(text)]
 
 
 def _given_date(texts: list[str], date_format: str | None) -> DetectedFormat:
@@ -171,7 +181,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("ignored", NESTED_REASON)
     number_format = column.number_format
     # if all of them are words for a missing value, they are categories
-    words = [text for text in texts if not number_format.is_missing_number(text)]
+    words = _words(texts, number_format)
     undecided, words = not words, words or texts
     numeric = [word for word in words if reads_as_number(word, number_format)]
     if len(numeric) == len(words):
@@ -199,7 +209,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("ignored", reason)
     if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole("ignored", _reason_to_ignore(name, texts, count))
-    note = differing_in_case_note(words)
+    note = unit_note(words) or differing_in_case_note(words)
     if len(numeric) > len(words) / 2:
         word = next(word for word in words if word not in set(numeric))
         note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
@@ -293,6 +303,8 @@ def compact_numbers_note(name: str, numbers: Floats) -> str | None:
 
 def _reason_to_ignore(name: str, texts: list[str], count: int) -> str:
     """Return the reason to ignore a column of mostly distinct texts."""
+    if note := unit_note(texts):
+        return note
     if form := suggested_format(texts):
         return f"if it holds dates or times ({form}), give their format: {set_format(name, form)}"
     if word := unknown_month(texts):

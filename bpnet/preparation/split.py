@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.split_schema import Split
+from bpnet.data.numbers.advice import unit_note
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Floats
 from bpnet.data.spelling import number_spelling
@@ -164,12 +165,11 @@ def _check_class_count(opened: OpenedDataset) -> None:
         return
     rows, held_out = len(target_values.values), split.share("validation") + split.share("test")
     if len(target_values.classes) > rows * (1 - held_out):
-        numbers = all(map(number_spelling, target_values.classes))
-        otherwise = (
-            "or, if it is a quantity: --set task=regression"
-            if numbers
-            else "or predict another column"
-        )
+        otherwise = "or predict another column"
+        if all(map(number_spelling, target_values.classes)):
+            otherwise = "or, if it is a quantity: --set task=regression"
+        elif note := unit_note(target_values.classes):
+            otherwise += f"; {note}"
         raise DataError(
             f"{opened.table.name}: the target '{target_values.names[0]}' has "
             f"{len(target_values.classes)} classes, more than the training rows left of its "

@@ -15,6 +15,7 @@ from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.number_errors import Where
 from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
 from bpnet.data.encoding.settings import NoScaling, Standardize
+from bpnet.data.numbers.advice import common_unit
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
@@ -162,6 +163,8 @@ def suggested_task(columns: Sequence[Column], declared: bool) -> tuple[Task, str
             "classification",
             f"the target is at most {MAX_INTEGER_CLASSES} different whole numbers",
         )
+    if unit := common_unit(column.categories):
+        return "classification", f"the target is text, with '{unit}' behind its numbers"
     return "classification", "the target is text"
 
 

@@ -357,8 +357,51 @@ def test_categories_that_differ_only_in_case_are_noted():
         "'FR' and 'fr' differ only in case, and are two values; "
         "if they mean the same, write them alike in the table"
     )
+    assert found(["FR", "fr", "DE"] * 9, given="categorical").note == finding.note
     assert found(["FR", "DE"]).note is None
     assert found(["Yes", "yes", "no"]).note is None  # a boolean
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit"),
+    [
+        (["57 kg", "61.5 kg", "70 kg"], "kg"),
+        (["1,570m", "-3m", "12m"], "m"),
+        (["10 km/h", "30 km/h", "50 km/h"], "km/h"),
+        (["20°C", "21.5 °C", "-3°C"], "°C"),
+        (["12 m²", "30 m²", "7 m²"], "m²"),
+    ],
+)
+def test_numbers_with_a_unit_are_noted_as_categories_and_as_an_id(cells, unit):
+    note = (
+        f"its cells are numbers with '{unit}' behind them, such as '{cells[0]}'; "
+        "if they are amounts, write them without it in the table"
+    )
+    assert found([*cells, "NA"] * 5) == DetectedRole(
+        "categorical", note=note, number_format=found(cells * 5).number_format
+    )
+    finding = found([f"{k * k}{cells[0].lstrip('-0123456789.,')}" for k in range(30)])
+    assert finding.role == "ignored"
+    assert f"'{unit}' behind them" in (finding.reason or "")
+    assert found(cells * 5, given="categorical").note is None
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["12A", "13B", "14A"],
+        ["1st", "2nd", "3rd"],
+        ["500 ml", "330 ml"],
+        ["5 %", "6 %", "7 %"],
+        ["5 €", "6 €", "7 €"],
+        ["57 kg", "large", "61 kg"],
+        ["A1", "A2", "A3"],
+        ["2 rooms, 1 bath", "3 rooms, 1 bath", "4 rooms, 1 bath"],
+    ],
+)
+def test_other_texts_with_numbers_have_no_note_of_a_unit(cells):
+    finding = found(cells * 5)
+    assert "behind them" not in f"{finding.note}{finding.reason}"
 
 
 @pytest.mark.parametrize("words", [["True", "False", "1", "0"], ["TRUE", "false"], ["true", "1.0"]])
@@ -372,6 +415,7 @@ def test_codes_with_leading_zeros_are_categories_or_an_id() -> None:
     assert few.note is not None
     assert "--set dataset.roles.zip=numeric" in few.note
     assert "'02134'" in few.note
+    assert found(["02134", "94103"] * 20, given="categorical").note is None
     many = found([f"{k * k:05}" for k in range(40)], name="number")
     assert many.role == "ignored"
     assert "40 different ones in 40 rows" in (many.reason or "")

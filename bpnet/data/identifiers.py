@@ -145,9 +145,14 @@ def step_note(name: str, values: Floats) -> str | None:
         rises = (np.diff(values) == 1).all()
     if len(values) < FEWEST_ROWS or not rises:
         return None
-    option = set_option("dataset.split.time", text_value(name))
-    time = f"; if it is the time, split the rows by it: {option}" if is_time(name, values) else ""
     return (
         f"it is {values[0]:g} in the first row and rises by 1 from row to row, as a row number "
-        f"does; if it is one, leave it out: {set_option('dataset.roles', 'ignored', name)}{time}"
+        f"does; if it is one, leave it out: {set_option('dataset.roles', 'ignored', name)}"
+        f"{split_advice(name) if is_time(name, values) else ''}"
     )
+
+
+def split_advice(name: str) -> str:
+    """Return the end of a message about a column that may hold the time of the rows."""
+    option = set_option("dataset.split.time", text_value(name))
+    return f"; if '{name}' is the time, split the rows by it: {option}"

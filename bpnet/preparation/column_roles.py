@@ -20,7 +20,13 @@ from bpnet.data.encoding.settings import (
     Periodic,
     PiecewiseLinear,
 )
-from bpnet.data.identifiers import COUNTS_ROWS, COUNTS_TIME, names_rows
+from bpnet.data.identifiers import (
+    COUNTS_ROWS,
+    COUNTS_TIME,
+    is_time_name,
+    names_rows,
+    split_advice,
+)
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column, Floats
@@ -66,6 +72,8 @@ class ColumnRoles:
                     f"; to use {'it' if one else 'one'} anyway: "
                     f"{set_option('dataset.roles', _usable_role(reason), names[0])}"
                 )
+            if reason.startswith(COUNTS_ROWS):
+                text += "".join(map(split_advice, filter(is_time_name, names)))
             texts.append(text)
         noted = {name: column.note for name, column in self.detected.items()} | dict(self.notes)
         return texts + [f"column '{name}': {note}" for name, note in noted.items() if note]

@@ -55,6 +55,17 @@ def test_a_counter_that_splits_the_rows_by_time_is_left_out_unless_it_has_a_role
     assert named.encoder.features == ["Unnamed: 0", "x"]
 
 
+def test_a_counter_that_is_called_a_time_may_split_the_rows(tmp_path):
+    write_csv(
+        tmp_path / "t.csv", ["week", "n", "x", "y"], [[k, k, k * k, k % 7] for k in range(60)]
+    )
+    (warning,) = prepared(tmp_path).warnings
+    assert warning.startswith("left out: 'week', 'n' (each counts the rows")
+    option = warning.partition("; if 'week' is the time, split the rows by it: --set ")[2]
+    assert option == "dataset.split.time=week"
+    assert "counts the time of the split" in prepared(tmp_path, option).warnings[0]
+
+
 def test_a_counter_is_used_if_it_is_the_only_column(tmp_path):
     write_csv(tmp_path / "t.csv", ["t", "y"], [[k, k * k / 7] for k in range(60)])
     data = prepared(tmp_path)

@@ -128,7 +128,10 @@ def detect_role(
     if given == "categorical":  # chosen: what the cells may be otherwise is no longer a question
         words = _words(present_cells(column, rows)[1], numbers.number_format)
         return DetectedRole(
-            given, number_format=numbers.number_format, note=differing_in_case_note(words)
+            given,
+            number_format=numbers.number_format,
+            note=differing_in_case_note(words),
+            undecided=detected.undecided,
         )
     if given is None or (given == detected.role and given != "ignored"):
         return detected

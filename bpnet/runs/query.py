@@ -164,6 +164,8 @@ def differing_keys(runs: Sequence[RunEntry], *, of_table: bool = False) -> list[
     from preset and table: where runs that share both have the same value.
     """
     configured = [run for run in runs if run.config]
+    if len(configured) < 2:
+        return []
     commanded = {key for run in configured for key in _commanded(run)}
     tables: dict[str | None, list[RunEntry]] = {}
     for run in configured:
@@ -228,6 +230,8 @@ def short_names(keys: Sequence[str], known: Collection[str]) -> dict[str, str]:
 
     The name of a setting of a component stands behind that of the component.
     """
+    if not keys:
+        return {}
     ends = Counter(end for key in {*known, *keys} for end in _ends(key))
     return {key: next(end for end in _ends(key) if ends[end] == 1 or end == key) for key in keys}
 

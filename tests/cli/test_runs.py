@@ -299,6 +299,7 @@ def test_damaged_runs_are_named(tmp_path: Path) -> None:
 
 def test_a_config_that_doubles_itself_takes_no_time(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs/c-001")
+    assert bpnet("runs", cwd=tmp_path).code == 0  # which also imports what it needs
     lines = ["a0: &a0 [1, 1]"]
     lines += [f"a{k}: &a{k} [*a{k - 1}, *a{k - 1}]" for k in range(1, 60)]
     (run / "config.yaml").write_text("\n".join([*lines, "dataset: {x: *a59}"]))

@@ -164,7 +164,7 @@ def suggested_task(columns: Sequence[Column], declared: bool) -> tuple[Task, str
             f"the target is at most {MAX_INTEGER_CLASSES} different whole numbers",
         )
     if unit := common_unit(column.categories):
-        return "classification", f"the target is text, with '{unit}' behind its numbers"
+        return "classification", f"the target is text: numbers followed by '{unit}'"
     return "classification", "the target is text"
 
 

@@ -69,13 +69,13 @@ def test_a_target_of_numbers_with_a_unit_is_said_to_be_text(here: Path) -> None:
     weights = [f"{50 + k % 6}.5 kg" for k in range(90)]
     frame().assign(y=weights).to_csv(here / "t.csv", index=False)
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
-    reason = "the target is text, with 'kg' behind its numbers"
+    reason = "the target is text: numbers followed by 'kg'"
     assert f"# classification of 'y' into 6 classes: {reason}" in text.splitlines()
     frame().assign(y=[f"{k / 8} kg" for k in range(90)]).to_csv(here / "t.csv", index=False)
     said = bpnet("init", "t.csv", "--target", "y", cwd=here)
     assert said.code == 4
     assert "has 90 classes, more than the training rows left" in said.err
-    assert "if they are amounts, write them without it in the table" in said.err
+    assert "if they are amounts, remove 'kg' in the table" in said.err
 
 
 def test_the_comments_say_what_each_column_is(here: Path) -> None:

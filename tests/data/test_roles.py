@@ -374,15 +374,15 @@ def test_categories_that_differ_only_in_case_are_noted():
 )
 def test_numbers_with_a_unit_are_noted_as_categories_and_as_an_id(cells, unit):
     note = (
-        f"its cells are numbers with '{unit}' behind them, such as '{cells[0]}'; "
-        "if they are amounts, write them without it in the table"
+        f"its cells are numbers followed by '{unit}', such as '{cells[0]}'; "
+        f"if they are amounts, remove '{unit}' in the table"
     )
     assert found([*cells, "NA"] * 5) == DetectedRole(
         "categorical", note=note, number_format=found(cells * 5).number_format
     )
     finding = found([f"{k * k}{cells[0].lstrip('-0123456789.,')}" for k in range(30)])
     assert finding.role == "ignored"
-    assert f"'{unit}' behind them" in (finding.reason or "")
+    assert f"followed by '{unit}'" in (finding.reason or "")
     assert found(cells * 5, given="categorical").note is None
 
 
@@ -401,7 +401,7 @@ def test_numbers_with_a_unit_are_noted_as_categories_and_as_an_id(cells, unit):
 )
 def test_other_texts_with_numbers_have_no_note_of_a_unit(cells):
     finding = found(cells * 5)
-    assert "behind them" not in f"{finding.note}{finding.reason}"
+    assert "followed by" not in f"{finding.note}{finding.reason}"
 
 
 @pytest.mark.parametrize("words", [["True", "False", "1", "0"], ["TRUE", "false"], ["true", "1.0"]])

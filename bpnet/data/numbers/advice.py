@@ -30,8 +30,8 @@ def unit_note(texts: Collection[str]) -> str | None:
     if unit is None:
         return None
     return (
-        f"its cells are numbers with '{unit}' behind them, such as "
-        f"{quoted_cell(next(iter(texts)))}; if they are amounts, write them without it in the table"
+        f"its cells are numbers followed by '{unit}', such as "
+        f"{quoted_cell(next(iter(texts)))}; if they are amounts, remove '{unit}' in the table"
     )
 
 
